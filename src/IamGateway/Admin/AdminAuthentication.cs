@@ -1,0 +1,85 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using IamGateway.Configuration;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+
+namespace IamGateway.Admin;
+
+/// <summary>Who may use the admin API: API keys and JWT bearer tokens, three roles of which the higher includes the lower.</summary>
+internal static class AdminAuthentication
+{
+    public const string Viewer = "viewer";
+    public const string Operator = "operator";
+    public const string Admin = "admin";
+    public const string ApiKeyScheme = "ApiKey";
+
+    public static void AddAdminAuthentication(this IServiceCollection services, AdminOptions options)
+    {
+        var authentication = services.AddAuthentication("ApiKeyOrJwt")
+            .AddPolicyScheme("ApiKeyOrJwt", null, scheme => scheme.ForwardDefaultSelector = http =>
+                options.Jwt is not null && !http.Request.Headers.ContainsKey(ApiKeyHandler.Header)
+                    ? JwtBearerDefaults.AuthenticationScheme
+                    : ApiKeyScheme)
+            .AddScheme<ApiKeyHandler.Settings, ApiKeyHandler>(ApiKeyScheme, s => s.Keys = options.ApiKeys);
+        if (options.Jwt is { } jwt)
+        {
+            authentication.AddJwtBearer(bearer =>
+            {
+                bearer.Authority = jwt.Authority;
+                bearer.Audience = jwt.Audience;
+                bearer.MapInboundClaims = false;
+                bearer.RequireHttpsMetadata = jwt.Authority?.StartsWith("https:", StringComparison.Ordinal) == true;
+                bearer.TokenValidationParameters.RoleClaimType = jwt.RoleClaim;
+                bearer.TokenValidationParameters.NameClaimType = "sub";
+            });
+        }
+
+        // Closed unless an endpoint says otherwise.
+        services.AddAuthorizationBuilder()
+            .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build())
+            .AddPolicy(Viewer, p => p.RequireRole(Viewer, Operator, Admin))
+            .AddPolicy(Operator, p => p.RequireRole(Operator, Admin))
+            .AddPolicy(Admin, p => p.RequireRole(Admin));
+    }
+
+    /// <summary>The name that the audit log shows.</summary>
+    public static string Who(this HttpContext http) => http.User.Identity?.Name ?? "unknown";
+}
+
+/// <summary>Compares the hash of X-Api-Key with every configured hash, in constant time.</summary>
+internal sealed class ApiKeyHandler(
+    IOptionsMonitor<ApiKeyHandler.Settings> options, ILoggerFactory logger, UrlEncoder encoder)
+    : AuthenticationHandler<ApiKeyHandler.Settings>(options, logger, encoder)
+{
+    public const string Header = "X-Api-Key";
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (Request.Headers[Header] is not [{ Length: > 0 and <= 512 } presented])
+            return Task.FromResult(AuthenticateResult.NoResult());
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(presented));
+        ApiKeyOptions? match = null;
+        foreach (var key in Options.Keys)
+        {
+            if (CryptographicOperations.FixedTimeEquals(hash, Convert.FromHexString(key.Sha256!)))
+                match = key;
+        }
+
+        if (match is null)
+            return Task.FromResult(AuthenticateResult.Fail("Unknown API key."));
+        var identity = new ClaimsIdentity(
+            [new Claim(ClaimTypes.Name, match.Name!), new Claim(ClaimTypes.Role, match.Role!)], Scheme.Name);
+        return Task.FromResult(AuthenticateResult.Success(
+            new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name)));
+    }
+
+    internal sealed class Settings : AuthenticationSchemeOptions
+    {
+        public IReadOnlyList<ApiKeyOptions> Keys { get; set; } = [];
+    }
+}

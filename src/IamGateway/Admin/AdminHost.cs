@@ -1,0 +1,80 @@
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using IamGateway.Routing;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Prometheus;
+
+namespace IamGateway.Admin;
+
+/// <summary>The admin listener: a host of its own, so that nothing of it can be reached through the proxy listener.</summary>
+internal sealed class AdminHost(
+    GatewaySettings settings, IConfiguration configuration, IWebHostEnvironment environment, ILoggerFactory loggers,
+    GatewayMetrics metrics, IServiceProvider gateway) : IHostedService
+{
+    private WebApplication? _app;
+
+    /// <summary>The address it listens on.</summary>
+    public string Address { get; private set; } = "";
+
+    public int Port => new Uri(Address.Replace("*", "localhost", StringComparison.Ordinal).Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = environment.EnvironmentName });
+        builder.Configuration.Sources.Clear();
+        builder.Services.AddSingleton(loggers);
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 256 * 1024;
+            kestrel.Configure(GatewayConfiguration.Listener(configuration, "Admin", GatewayHost.DefaultAdminUrl));
+        });
+        Share<GatewaySettings>(builder);
+        Share<Replica>(builder);
+        Share<IRoutingStore>(builder);
+        Share<IPinStore>(builder);
+        Share<StoreOutbox>(builder);
+        Share<InFlight>(builder);
+        Share<InstanceTable>(builder);
+        Share<SessionCensus>(builder);
+        Share<InstanceHealth>(builder);
+        Share<TimeProvider>(builder);
+        builder.Services.AddSingleton(metrics);
+        builder.Services.AddSingleton<WeightsCommand>();
+        builder.Services.ConfigureHttpJsonOptions(o =>
+        {
+            o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase));
+        });
+        builder.Services.AddProblemDetails();
+        builder.Services.AddOpenApi("v1");
+        builder.Services.AddAdminAuthentication(settings.Options.Admin);
+        _app = builder.Build();
+        _app.UseExceptionHandler(AdminProblems.Handle);
+        _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
+        _app.UseAuthentication();
+        _app.UseAuthorization();
+        _app.MapOpenApi("/openapi/{documentName}.json");
+        _app.MapMetrics("/metrics", metrics.Registry);
+        _app.MapHealth();
+        _app.MapAdminApi();
+        await _app.StartAsync(cancellationToken);
+        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    }
+
+    private void Share<T>(WebApplicationBuilder builder)
+        where T : class =>
+        builder.Services.AddSingleton(_ => gateway.GetRequiredService<T>());
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_app is null)
+            return;
+        await _app.StopAsync(cancellationToken);
+        await _app.DisposeAsync();
+    }
+}

@@ -1,0 +1,16 @@
+using IamGateway.Routing;
+
+namespace IamGateway.Admin;
+
+internal static class HealthApi
+{
+    public static void MapHealth(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("/health/live", () => Results.Json(new { status = "UP" })).AllowAnonymous().ExcludeFromDescription();
+        app.MapGet("/health/ready", (Replica replica) => replica.IsReady
+            ? Results.Json(new { status = "UP" })
+            : Results.Json(
+                new { status = "DOWN", reason = replica.NotReadyReason ?? "The gateway is stopping." }, statusCode: 503))
+            .AllowAnonymous().ExcludeFromDescription();
+    }
+}

@@ -1,0 +1,115 @@
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Routing;
+using Yarp.ReverseProxy;
+using Yarp.ReverseProxy.Model;
+
+namespace IamGateway.Admin;
+
+internal static class InstancesApi
+{
+    public static void MapInstances(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/instances", (InstanceTable instances, InstanceHealth health, InFlight inFlight) =>
+            instances.All.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i => Reply(i, health, inFlight)))
+            .RequireAuthorization(AdminAuthentication.Viewer).WithSummary("All instances of the IAM.");
+        api.MapPut("/instances/{id}", PutAsync)
+            .RequireAuthorization(AdminAuthentication.Operator)
+            .Accepts<InstanceBody>("application/json").Produces<InstanceReply>().ProducesProblem(400)
+            .WithSummary("Registers an instance, or changes its address or version.");
+        api.MapDelete("/instances/{id}", DeleteAsync)
+            .RequireAuthorization(AdminAuthentication.Operator)
+            .WithSummary("Removes an instance that the API registered.");
+        api.MapPost("/instances/{id}/drain", (string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http) =>
+            DrainAsync(id, true, replica, instances, health, inFlight, http))
+            .RequireAuthorization(AdminAuthentication.Operator).Produces<InstanceReply>()
+            .WithSummary("No session goes to it any more; drained when nothing is left on it.");
+        api.MapPost("/instances/{id}/resume", (string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http) =>
+            DrainAsync(id, false, replica, instances, health, inFlight, http))
+            .RequireAuthorization(AdminAuthentication.Operator).Produces<InstanceReply>()
+            .WithSummary("Takes sessions again.");
+    }
+
+    public static InstanceReply Reply(Instance instance, InstanceHealth health, InFlight inFlight)
+    {
+        var requests = inFlight.Snapshot().Count(r => r.InstanceId == instance.Id);
+        var state = instance switch
+        {
+            { Draining: true } => requests == 0 ? InstanceState.Drained : InstanceState.Draining,
+            { IsUsable: false } => InstanceState.Quarantined,
+            _ => InstanceState.Active,
+        };
+        return new InstanceReply(
+            instance.Id, instance.Address, instance.Version?.ToString(), instance.Reported?.ToString(),
+            health.Of(instance.Id), state.ToString().ToLowerInvariant(), requests, null);
+    }
+
+    private static async Task<IResult> PutAsync(
+        string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http)
+    {
+        var (body, problem) = await AdminBody.ReadAsync<InstanceBody>(http);
+        if (problem is not null)
+            return problem;
+        if (id.Length > 64 || id.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')))
+            return AdminProblems.BadField("id must be at most 64 letters, digits, '-', '_' or '.'.");
+        var problems = new ConfigurationProblems();
+        var address = GatewaySettingsReader.Address(body!.Address, "address", problems);
+        if (address is null)
+            return AdminProblems.BadField(problems.Lines[0]);
+        VersionId? version = null;
+        if (body.Version is not null && !VersionId.TryParse(body.Version, out version))
+            return AdminProblems.BadField($"version: '{body.Version}' is not a version of the form MAJOR.MINOR.PATCH (SemVer).");
+        if (version is null && instances.Find(id)?.Version is null && !instances.CanDiscover)
+            return AdminProblems.BadField("version is missing, and IamGateway:Versions:Discovery does not say how to ask for it.");
+        if (instances.All.FirstOrDefault(i => i.Id != id && new Uri(i.Address) == address) is { } twin)
+            return AdminProblems.Of(409, "address_taken", $"address: {address} is the address of instance '{twin.Id}' too; one address is one instance.");
+        await replica.ChangeAsync(
+            s => s.SetInstance(id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now()),
+            http.Who(), "instance.set", $"{id} {address} {version}");
+        return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
+    }
+
+    private static async Task<IResult> DeleteAsync(string id, Replica replica, InstanceTable instances, HttpContext http)
+    {
+        if (instances.Find(id) is null)
+            return Unknown(id, instances);
+        if (instances.IsConfigured(id))
+            return AdminProblems.Of(409, "configured_instance", $"Instance '{id}' stands in the configuration; remove it there, or drain it.");
+        await replica.ChangeAsync(s => s.RemoveInstance(id), http.Who(), "instance.removed", null, id);
+        return Results.NoContent();
+    }
+
+    private static async Task<IResult> DrainAsync(
+        string id, bool drain, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http)
+    {
+        if (instances.Find(id) is not { } instance)
+            return Unknown(id, instances);
+        if (drain && !instance.Draining && !http.Request.Query.ContainsKey("force") && IsLastThatServes(instance, instances, replica))
+        {
+            return AdminProblems.Of(
+                409, "last_instance",
+                $"Instance '{id}' is the last one that can serve sessions of version {instance.Version} or a higher active one; start another first, or add ?force=true.");
+        }
+
+        await replica.ChangeAsync(
+            s => s.SetInstance(id, o => o with { Draining = drain }, time: http.Now()),
+            http.Who(), drain ? "instance.drain" : "instance.resume", id);
+        return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
+    }
+
+    private static bool IsLastThatServes(Instance instance, InstanceTable instances, Replica replica)
+    {
+        var active = replica.View.State.Active.Select(v => v.Version).ToArray();
+        return instance.Version is { } version && active.Contains(version)
+            && !instances.All.Any(i => i.Id != instance.Id && i.IsUsable && active.Contains(i.Version!) && i.Version! >= version);
+    }
+
+    private static IResult Unknown(string id, InstanceTable instances) => AdminProblems.Of(
+        404, "unknown_instance",
+        $"There is no instance '{id}'; known are {string.Join(", ", instances.All.Select(i => i.Id).Order())}.");
+
+    private static DateTimeOffset Now(this HttpContext http) =>
+        http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+}

@@ -1,0 +1,182 @@
+using IamGateway.Sessions;
+
+namespace IamGateway.Configuration;
+
+/// <summary>The section <c>IamGateway</c>.</summary>
+internal sealed class GatewayOptions
+{
+    /// <summary>The cluster of the section ReverseProxy that is the IAM. Default: iam.</summary>
+    public string Cluster { get; set; } = "iam";
+
+    /// <summary>Start a built-in demo IAM and route to it. Default: only in Development with no instance configured.</summary>
+    public bool? Demo { get; set; }
+
+    public StoreOptions Store { get; set; } = new();
+
+    public List<SessionRuleOptions> Sessions { get; set; } = [];
+
+    /// <summary>Path prefixes that never belong to a session; their requests go by weight.</summary>
+    public List<string> Stateless { get; set; } = [];
+
+    public VersionsOptions Versions { get; set; } = new();
+
+    public MigrationOptions Migration { get; set; } = new();
+
+    public RolloutOptions Rollout { get; set; } = new();
+
+    /// <summary>Version: any instance of the session's version. Instance: the same one (IAM with sessions in its own memory).</summary>
+    public SessionAffinity Affinity { get; set; }
+
+    /// <summary>The longest an instance may work on a request, and so how long a cut-off one counts. Default: 00:01:00.</summary>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long requests may still take after SIGTERM. Default: 00:00:30.</summary>
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    public WitnessOptions Witness { get; set; } = new();
+
+    public AdminOptions Admin { get; set; } = new();
+}
+
+internal enum SessionAffinity
+{
+    Version,
+    Instance,
+}
+
+/// <summary>The section <c>IamGateway:Store</c>.</summary>
+internal sealed class StoreOptions
+{
+    /// <summary>Begins every key in Redis. Default: iamgw.</summary>
+    public string KeyPrefix { get; set; } = "iamgw";
+
+    /// <summary>A call that takes longer has failed. 10 ms to 5 s, default 00:00:00.200.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Embedded store: where the routing state survives a restart. Default: iamgateway-state.json.</summary>
+    public string? StateFile { get; set; } = "iamgateway-state.json";
+
+    /// <summary>How long an unused entry is kept; at least the IAM's session lifetime. Default: 12:00:00.</summary>
+    public TimeSpan SessionTtl { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>Embedded store: the most entries it holds. Default: 1,000,000.</summary>
+    public int MaxSessions { get; set; } = 1_000_000;
+
+    /// <summary>The most names one replica remembers. Default: 500,000.</summary>
+    public int CachedNames { get; set; } = 500_000;
+}
+
+/// <summary>The section <c>IamGateway:Versions</c>.</summary>
+internal sealed class VersionsOptions
+{
+    /// <summary>The version that is active at 100 when there is no routing state yet.</summary>
+    public string? Initial { get; set; }
+
+    public DiscoveryOptions Discovery { get; set; } = new();
+}
+
+/// <summary>The section <c>IamGateway:Versions:Discovery</c>: how an instance reports its version.</summary>
+internal sealed class DiscoveryOptions
+{
+    /// <summary>The path to ask, for example /health.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>The version stands in this top-level field of the JSON answer.</summary>
+    public string? JsonField { get; set; }
+
+    /// <summary>The version stands in this header of the answer.</summary>
+    public string? Header { get; set; }
+
+    /// <summary>The version is the first group of this regular expression in the answer.</summary>
+    public string? Pattern { get; set; }
+
+    /// <summary>Every response of an instance carries its version in this header.</summary>
+    public string? ResponseHeader { get; set; }
+
+    /// <summary>Time between two probes. Default: 00:00:05.</summary>
+    public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest a probe may take. Default: 00:00:02.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(2);
+}
+
+internal enum ExistingSessions
+{
+    Migrate,
+    Stay,
+}
+
+/// <summary>The section <c>IamGateway:Migration</c>.</summary>
+internal sealed class MigrationOptions
+{
+    /// <summary>Migrate: sessions move to the new version by weight. Stay: they end where they are (starve out).</summary>
+    public ExistingSessions ExistingSessions { get; set; }
+
+    /// <summary>Path prefixes on which a session does not move, for example a login in progress.</summary>
+    public List<string> HoldPaths { get; set; } = [];
+
+    /// <summary>The longest that hold paths keep a session. Default: 00:05:00.</summary>
+    public TimeSpan MaxHold { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a session that is never quiet is left alone before new requests wait. Default: 00:00:30.</summary>
+    public TimeSpan MaxDeferral { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest that a request waits for others of its session. Default: 00:00:05.</summary>
+    public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>The section <c>IamGateway:Rollout</c>.</summary>
+internal sealed class RolloutOptions
+{
+    /// <summary>The lowest version that can take part in a rolling upgrade (Airlock IAM: 8.2.0).</summary>
+    public string? MinimumVersion { get; set; }
+}
+
+/// <summary>The section <c>IamGateway:Witness</c>: a signed cookie that tells any replica that a session is final.</summary>
+internal sealed class WitnessOptions
+{
+    public bool Enabled { get; set; }
+
+    /// <summary>Names of witness cookies begin with it. Default: iamgw.</summary>
+    public string CookieName { get; set; } = "iamgw";
+
+    /// <summary>Lax, Strict or None (SAML POST and form_post callbacks). Default: Lax.</summary>
+    public string SameSite { get; set; } = "Lax";
+
+    /// <summary>Keys in base64, at least 32 bytes each; the first signs, all verify.</summary>
+    public List<string> Keys { get; set; } = [];
+}
+
+/// <summary>The section <c>IamGateway:Admin</c>.</summary>
+internal sealed class AdminOptions
+{
+    public List<ApiKeyOptions> ApiKeys { get; set; } = [];
+
+    public JwtOptions? Jwt { get; set; }
+
+    public bool HasAuthentication => ApiKeys.Count > 0 || Jwt is not null;
+}
+
+/// <summary>One API key; only its hash is configured.</summary>
+internal sealed class ApiKeyOptions
+{
+    /// <summary>Who uses it; the audit log's name.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>SHA-256 of the key, in hex.</summary>
+    public string? Sha256 { get; set; }
+
+    /// <summary>viewer, operator or admin.</summary>
+    public string? Role { get; set; }
+}
+
+/// <summary>Bearer tokens of an OpenID provider.</summary>
+internal sealed class JwtOptions
+{
+    public string? Authority { get; set; }
+
+    public string? Audience { get; set; }
+
+    /// <summary>The claim that holds viewer, operator or admin. Default: roles.</summary>
+    public string RoleClaim { get; set; } = "roles";
+}

@@ -1,0 +1,232 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using IamGateway.Sessions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using StackExchange.Redis;
+
+namespace IamGateway.Configuration;
+
+/// <summary>Reads the configuration and reports everything that is wrong with it, each problem with its key.</summary>
+internal static class GatewaySettingsReader
+{
+    private const string Section = "IamGateway";
+
+    public static GatewaySettings? Read(IConfiguration configuration, bool isDevelopment, ConfigurationProblems problems)
+    {
+        var section = configuration.GetSection(Section);
+        problems.CheckShape(section, typeof(GatewayOptions));
+        if (problems.Any)
+            return null;
+        var options = section.Get<GatewayOptions>() ?? new GatewayOptions();
+        var instances = Instances(configuration, options, problems);
+        var initial = Version(options.Versions.Initial, $"{Section}:Versions:Initial", problems);
+        var minimum = Version(options.Rollout.MinimumVersion, $"{Section}:Rollout:MinimumVersion", problems);
+        var redis = configuration.GetConnectionString("Redis");
+        var rules = SessionRulesReader.Read(options.Sessions, $"{Section}:Sessions", problems);
+        CheckVersions(instances, initial, problems);
+        CheckTimes(options, problems);
+        CheckStore(options.Store, redis, problems);
+        CheckDiscovery(options, instances, problems);
+        CheckAdmin(configuration, options.Admin, isDevelopment, problems);
+        CheckWitness(options.Witness, problems);
+        var stateless = Paths(options.Stateless, $"{Section}:Stateless", problems);
+        var hold = Paths(options.Migration.HoldPaths, $"{Section}:Migration:HoldPaths", problems);
+        return problems.Any
+            ? null
+            : new GatewaySettings(options, instances, new SessionRules(rules, stateless), hold, initial, minimum, redis);
+    }
+
+    private static List<InstanceOptions> Instances(
+        IConfiguration configuration, GatewayOptions options, ConfigurationProblems problems)
+    {
+        var path = $"ReverseProxy:Clusters:{options.Cluster}:Destinations";
+        var instances = new List<InstanceOptions>();
+        foreach (var destination in configuration.GetSection(path).GetChildren())
+        {
+            var key = $"{destination.Path}:Address";
+            var address = Address(destination["Address"], key, problems);
+            var version = Version(destination["Metadata:Version"], $"{destination.Path}:Metadata:Version", problems);
+            if (address is null)
+                continue;
+            if (instances.Find(i => i.Address == address) is { } twin)
+                problems.Add(key, $"{address} is the address of instance '{twin.Id}' too; one address is one instance.");
+            instances.Add(new InstanceOptions(destination.Key, address, version));
+        }
+
+        if (instances.Count == 0 && !problems.Any && options.Versions.Initial is null)
+            problems.Add(path, "no instance is configured; give at least one with Address and Metadata:Version.");
+        return instances;
+    }
+
+    /// <summary>Reads an instance's base URL; null with a problem if it is not absolute http or https.</summary>
+    public static Uri? Address(string? text, string key, ConfigurationProblems problems)
+    {
+        if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
+            return address;
+        problems.Add(key, $"'{text}' is not an absolute http or https URL, for example http://10.0.0.1:8080.");
+        return null;
+    }
+
+    private static VersionId? Version(string? text, string key, ConfigurationProblems problems)
+    {
+        if (text is null || VersionId.TryParse(text, out var version))
+            return text is null ? null : VersionId.Parse(text);
+        problems.Add(key, $"'{text}' is not a version of the form MAJOR.MINOR.PATCH (SemVer).");
+        return null;
+    }
+
+    private static void CheckVersions(List<InstanceOptions> instances, VersionId? initial, ConfigurationProblems problems)
+    {
+        var versions = instances.Select(i => i.Version).OfType<VersionId>().Distinct().Order().ToArray();
+        if (initial is null && versions.Length > 1)
+        {
+            problems.Add(
+                $"{Section}:Versions:Initial",
+                $"instances of {string.Join(" and ", versions.Select(v => v.ToString()))} are configured; name the version that takes the traffic first.");
+        }
+        else if (initial is not null && versions.Length > 0 && !versions.Contains(initial) && instances.TrueForAll(i => i.Version is not null))
+        {
+            problems.Add($"{Section}:Versions:Initial", $"no instance of version {initial} is configured.");
+        }
+    }
+
+    private static void CheckTimes(GatewayOptions options, ConfigurationProblems problems)
+    {
+        Range(options.RequestTimeout, "RequestTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), problems);
+        Range(options.ShutdownTimeout, "ShutdownTimeout", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
+        Range(options.Store.Timeout, "Store:Timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5), problems);
+        Range(options.Store.SessionTtl, "Store:SessionTtl", TimeSpan.FromMinutes(1), TimeSpan.FromDays(90), problems);
+        Range(options.Migration.MaxHold, "Migration:MaxHold", TimeSpan.Zero, TimeSpan.FromHours(24), problems);
+        Range(options.Migration.MaxDeferral, "Migration:MaxDeferral", TimeSpan.Zero, TimeSpan.FromHours(24), problems);
+        Range(options.Migration.MaxWait, "Migration:MaxWait", TimeSpan.Zero, TimeSpan.FromMinutes(1), problems);
+        Range(options.Versions.Discovery.Interval, "Versions:Discovery:Interval", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), problems);
+        Range(options.Versions.Discovery.Timeout, "Versions:Discovery:Timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), problems);
+    }
+
+    private static void Range(TimeSpan value, string key, TimeSpan low, TimeSpan high, ConfigurationProblems problems)
+    {
+        if (value < low || value > high)
+            problems.Add($"{Section}:{key}", $"{value} is out of range; it must be from {low} to {high}.");
+    }
+
+    private static void CheckStore(StoreOptions store, string? redis, ConfigurationProblems problems)
+    {
+        if (!Regex.IsMatch(store.KeyPrefix, "^[A-Za-z0-9_.-]{1,32}$"))
+            problems.Add($"{Section}:Store:KeyPrefix", "it must be 1 to 32 letters, digits, '.', '_' or '-'.");
+        if (store.MaxSessions < 1)
+            problems.Add($"{Section}:Store:MaxSessions", "it must be at least 1.");
+        if (store.CachedNames < 2)
+            problems.Add($"{Section}:Store:CachedNames", "it must be at least 2.");
+        if (redis is null)
+            return;
+        try
+        {
+            if (ConfigurationOptions.Parse(redis).EndPoints.Count == 0)
+                problems.Add("ConnectionStrings:Redis", "it names no server; give host:port.");
+        }
+        catch (ArgumentException)
+        {
+            // The library's message repeats the option, which may be a password.
+            problems.Add("ConnectionStrings:Redis", "it is not a StackExchange.Redis connection string, for example redis:6379,ssl=true.");
+        }
+    }
+
+    private static void CheckDiscovery(GatewayOptions options, List<InstanceOptions> instances, ConfigurationProblems problems)
+    {
+        var discovery = options.Versions.Discovery;
+        var key = $"{Section}:Versions:Discovery";
+        var ways = new[] { discovery.JsonField, discovery.Header, discovery.Pattern }.Count(w => w is not null);
+        if (discovery.Path is not null && (!discovery.Path.StartsWith('/') || ways != 1))
+            problems.Add(key, "Path must begin with '/' and go with exactly one of JsonField, Header and Pattern.");
+        if (discovery.Path is null && ways > 0)
+            problems.Add($"{key}:Path", "name the path that reports the version, for example /health.");
+        if (discovery.Pattern is not null && !IsPattern(discovery.Pattern))
+            problems.Add($"{key}:Pattern", "it is not a regular expression with one group for the version.");
+        foreach (var instance in instances.Where(i => i.Version is null && discovery.Path is null))
+        {
+            problems.Add(
+                $"ReverseProxy:Clusters:{options.Cluster}:Destinations:{instance.Id}:Metadata:Version",
+                $"name the version, or say with {key} how the instance reports it.");
+        }
+    }
+
+    private static bool IsPattern(string pattern)
+    {
+        try
+        {
+            return new Regex(pattern, RegexOptions.None, TimeSpan.FromSeconds(1)).GetGroupNumbers().Length > 1;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private static void CheckAdmin(
+        IConfiguration configuration, AdminOptions admin, bool isDevelopment, ConfigurationProblems problems)
+    {
+        for (var i = 0; i < admin.ApiKeys.Count; i++)
+        {
+            var (key, prefix) = (admin.ApiKeys[i], $"{Section}:Admin:ApiKeys:{i}");
+            if (string.IsNullOrWhiteSpace(key.Name))
+                problems.Add($"{prefix}:Name", "name who uses the key; the audit log shows it.");
+            if (key.Sha256 is not { Length: 64 } || !key.Sha256.All(char.IsAsciiHexDigit))
+                problems.Add($"{prefix}:Sha256", "it must be the SHA-256 of the key in 64 hex digits: printf %s KEY | sha256sum.");
+            if (key.Role is not ("viewer" or "operator" or "admin"))
+                problems.Add($"{prefix}:Role", $"'{key.Role}' is not one of viewer, operator, admin.");
+        }
+
+        if (admin.Jwt is { } jwt)
+        {
+            if (!Uri.TryCreate(jwt.Authority, UriKind.Absolute, out var authority) || authority.Scheme != "https" && !isDevelopment)
+                problems.Add($"{Section}:Admin:Jwt:Authority", "it must be the https URL of the token issuer.");
+            if (string.IsNullOrWhiteSpace(jwt.Audience))
+                problems.Add($"{Section}:Admin:Jwt:Audience", "name the audience that tokens for this gateway carry.");
+        }
+
+        var url = configuration["Kestrel:Endpoints:Admin:Url"];
+        if (!isDevelopment && !admin.HasAuthentication && url is not null && !IsLoopback(url))
+        {
+            problems.Add(
+                "Kestrel:Endpoints:Admin:Url",
+                $"{url} is reachable from other machines and no authentication is configured; set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
+        }
+    }
+
+    private static bool IsLoopback(string url)
+    {
+        if (!Uri.TryCreate(url.Replace("*", "any", StringComparison.Ordinal).Replace("+", "any", StringComparison.Ordinal), UriKind.Absolute, out var uri))
+            return false;
+        return uri.Host == "localhost" || IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip);
+    }
+
+    private static void CheckWitness(WitnessOptions witness, ConfigurationProblems problems)
+    {
+        var key = $"{Section}:Witness";
+        if (witness.SameSite is not ("Lax" or "Strict" or "None"))
+            problems.Add($"{key}:SameSite", $"'{witness.SameSite}' is not one of Lax, Strict, None.");
+        if (!Regex.IsMatch(witness.CookieName, "^[A-Za-z0-9_-]{1,32}$"))
+            problems.Add($"{key}:CookieName", "it must be 1 to 32 letters, digits, '_' or '-'.");
+        if (witness.Enabled && witness.Keys.Count == 0)
+            problems.Add($"{key}:Keys", "give at least one key: openssl rand -base64 32.");
+        for (var i = 0; i < witness.Keys.Count; i++)
+        {
+            var bytes = new byte[witness.Keys[i].Length];
+            if (!Convert.TryFromBase64String(witness.Keys[i], bytes, out var length) || length < 32)
+                problems.Add($"{key}:Keys:{i}", "it must be base64 of at least 32 random bytes: openssl rand -base64 32.");
+        }
+    }
+
+    private static List<PathString> Paths(List<string> paths, string key, ConfigurationProblems problems)
+    {
+        var read = new List<PathString>();
+        for (var i = 0; i < paths.Count; i++)
+        {
+            if (SessionRulesReader.Path(paths[i], $"{key}:{i}", problems) is { } path)
+                read.Add(path);
+        }
+
+        return read;
+    }
+}

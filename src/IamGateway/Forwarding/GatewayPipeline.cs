@@ -1,0 +1,154 @@
+using IamGateway.Configuration;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace IamGateway.Forwarding;
+
+/// <summary>
+/// The way of a request: session → pin → version → instance → forward → record. It stands in YARP's pipeline before load
+/// balancing and narrows the available destinations to the chosen version.
+/// </summary>
+internal sealed class GatewayPipeline(
+    RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
+    InstanceTable instances, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
+{
+    public Task InvokeAsync(HttpContext http)
+    {
+        var proxy = http.GetReverseProxyFeature();
+        return proxy.Cluster.Config.ClusterId == settings.Options.Cluster ? RouteAsync(http, proxy) : next(http);
+    }
+
+    private async Task RouteAsync(HttpContext http, IReverseProxyFeature proxy)
+    {
+        var request = inFlight.Add();
+        try
+        {
+            request.Http = http;
+            request.StartedAt = time.GetTimestamp();
+            http.Features.Set(request);
+            if (!replica.IsReady)
+                SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
+            else
+                await DecideAsync(http, proxy, request);
+            if (request.Refusal == RefusalCode.None)
+                await ForwardAsync(http, proxy, request);
+            if (request.Refusal != RefusalCode.None && !http.Response.HasStarted)
+                await Refusals.WriteAsync(http, request.Refusal);
+        }
+        finally
+        {
+            recorder.Record(request, http.Response.StatusCode);
+            End(http, request);
+        }
+    }
+
+    private async ValueTask DecideAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
+    {
+        var isStateless = settings.Sessions.IsStateless(http.Request.Path);
+        if (!isStateless)
+        {
+            var secret = replica.View.Secret;
+            settings.Sessions.Read(http.Request, request, secret);
+            if (settings.Sessions.WantsForm(http.Request) && await FormBody.PeekAsync(http) is { } form)
+                settings.Sessions.ReadForm(http.Request.Path, form, request, secret);
+        }
+
+        request.Instances = instances.Of(proxy.AvailableDestinations);
+        await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
+        if (request.Stripped is not null)
+            StrippedHandles.Remove(http, request, settings.Sessions);
+    }
+
+    private bool IsHold(PathString path)
+    {
+        foreach (var prefix in settings.HoldPaths)
+        {
+            if (SessionRule.IsUnder(path, prefix))
+                return true;
+        }
+
+        return false;
+    }
+
+    private async Task ForwardAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
+    {
+        var destinations = request.Instances.Of(request.Version!);
+        proxy.AvailableDestinations = destinations;
+        await next(http);
+        while (CanRetry(http, request) && Others(destinations, proxy) is { Length: > 0 } others)
+        {
+            metrics.Retried("connect");
+            destinations = others;
+            http.Features.Set<IForwarderErrorFeature>(null);
+            proxy.AvailableDestinations = destinations;
+            proxy.ProxiedDestination = null;
+            http.Response.Clear();
+            await next(http);
+        }
+    }
+
+    // Only what provably never reached an instance: an IAM takes a repeated call for a failed login attempt.
+    private static bool CanRetry(HttpContext http, GatewayRequest request) =>
+        request.Refusal == RefusalCode.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested
+        && http.GetForwarderErrorFeature() is { Error: ForwarderError.Request, Exception: HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+                or HttpRequestError.SecureConnectionError,
+        } };
+
+    private static DestinationState[] Others(IReadOnlyList<DestinationState> tried, IReverseProxyFeature proxy) =>
+        [.. tried.Where(d => d != proxy.ProxiedDestination)];
+
+    /// <summary>
+    /// Takes the request out of what is in flight and gives its leases back, at once if the instance is known to be done with
+    /// it, else after the longest time that an instance may go on unseen.
+    /// </summary>
+    private void End(HttpContext http, GatewayRequest request)
+    {
+        if (request.InstanceId is { } instance)
+            recorder.For(instance, request.Version!).InFlight.Dec();
+        request.IsOut |= request.Ordinal == 0;
+        if (request.Ordinal == 0 || http.GetForwarderErrorFeature() is not { } error || !IsCutOff(error.Error))
+        {
+            Finish(request);
+            return;
+        }
+
+        request.CutOff = true;
+        request.Http = null;
+        var timer = time.CreateTimer(
+            static state =>
+            {
+                var (pipeline, request) = ((GatewayPipeline, GatewayRequest))state!;
+                pipeline.Finish(request);
+            },
+            (this, request), Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        request.Timer = timer;
+        timer.Change(settings.Options.RequestTimeout, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Finish(GatewayRequest request)
+    {
+        request.Timer?.Dispose();
+        inFlight.Remove(request);
+        lock (request)
+        {
+            request.Ended = true;
+            request.Http = null;
+            foreach (var root in request.Leased ?? [])
+                outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
+        }
+    }
+
+    // The client or the gateway ended it, not the instance.
+    private static bool IsCutOff(ForwarderError error) => error is not
+        (ForwarderError.None or ForwarderError.Request or ForwarderError.NoAvailableDestinations
+        or ForwarderError.RequestCreation or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
+        or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination);
+}

@@ -1,0 +1,157 @@
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using Microsoft.AspNetCore.Http;
+
+namespace IamGateway.Forwarding;
+
+/// <summary>
+/// What the steps know of one request: session, pin, version, instance, outcome. It stays among the requests in flight until
+/// the instance is known to be done with it, which may be after the client has its answer or is gone.
+/// </summary>
+internal sealed class GatewayRequest
+{
+    private const int MaxHandles = 16;
+    private Handle _first;
+    private List<Handle>? _more;
+
+    public GatewayRequest(long number) => Number = number;
+
+    /// <summary>Its number in this process; part of the lease.</summary>
+    public long Number { get; }
+
+    /// <summary>The list of requests in flight that holds it; guarded by that list's lock.</summary>
+    public GatewayRequest? Next { get; set; }
+
+    public GatewayRequest? Previous { get; set; }
+
+    public int Stripe { get; set; }
+
+    public HttpContext? Http { get; set; }
+
+    public int HandleCount { get; private set; }
+
+    /// <summary>The view the decision is made under, from before it is made.</summary>
+    public RoutingView View
+    {
+        get => Volatile.Read(ref _view!);
+        set => Volatile.Write(ref _view, value);
+    }
+
+    private RoutingView? _view;
+
+    /// <summary>The ordinal it was sent to; 0 while undecided. Written once, before the request is sent.</summary>
+    public int Ordinal
+    {
+        get => Volatile.Read(ref _ordinal);
+        set => Volatile.Write(ref _ordinal, value);
+    }
+
+    private int _ordinal;
+
+    /// <summary>No version will be chosen for it any more: refused, or outside the IAM.</summary>
+    public bool IsOut
+    {
+        get => Volatile.Read(ref _isOut);
+        set => Volatile.Write(ref _isOut, value);
+    }
+
+    private bool _isOut;
+
+    public Decision Decision { get; set; }
+
+    public RefusalCode Refusal { get; set; }
+
+    public VersionId? Version { get; set; }
+
+    public VersionInstances Instances { get; set; } = VersionInstances.None;
+
+    public string? InstanceId { get; set; }
+
+    /// <summary>The bucket drawn for a session that this request begins.</summary>
+    public int Bucket { get; set; } = -1;
+
+    /// <summary>The records it holds leases on; guarded by the request itself. Set at most by router, names and replica.</summary>
+    public List<SessionKey>? Leased { get; private set; }
+
+    /// <summary>The generation its leases were taken under.</summary>
+    public string? LeasedIn { get; set; }
+
+    /// <summary>The record of its session, once known. In the steady state the first handle that it saw issued.</summary>
+    public SessionKey? Root { get; set; }
+
+    /// <summary>Nothing is to be leased for it any more.</summary>
+    public bool Ended { get; set; }
+
+    /// <summary>Runs while a cut-off request still counts.</summary>
+    public ITimer? Timer { get; set; }
+
+    /// <summary>The client or the gateway cut it off; the instance may work on.</summary>
+    public bool CutOff { get; set; }
+
+    /// <summary>Handles whose sessions were ended; they are taken out of the request and expired in the response.</summary>
+    public List<Handle>? Stripped { get; set; }
+
+    public long StartedAt { get; set; }
+
+    public TimeSpan StoreTime { get; set; }
+
+    public TimeSpan BarrierTime { get; set; }
+
+    public bool IsDecided => Ordinal != 0 || IsOut;
+
+    public Handle this[int index] => index == 0 ? _first : _more![index - 1];
+
+    public void AddHandle(Handle handle)
+    {
+        for (var i = 0; i < HandleCount; i++)
+        {
+            if (this[i].Key == handle.Key)
+                return;
+        }
+
+        if (HandleCount == MaxHandles)
+            return;
+        if (HandleCount++ == 0)
+            _first = handle;
+        else
+            (_more ??= []).Add(handle);
+    }
+
+    public void RemoveHandles(List<Handle> removed)
+    {
+        var kept = new List<Handle>();
+        for (var i = 0; i < HandleCount; i++)
+        {
+            if (!removed.Contains(this[i]))
+                kept.Add(this[i]);
+        }
+
+        HandleCount = 0;
+        _more = null;
+        foreach (var handle in kept)
+            AddHandle(handle);
+    }
+
+    /// <summary>Notes a lease that the store holds for this request. Call with the request locked.</summary>
+    public void AddLease(SessionKey root, string generation)
+    {
+        Leased ??= [];
+        if (!Leased.Contains(root))
+            Leased.Add(root);
+        LeasedIn = generation;
+    }
+
+    /// <summary>The handle of a rule, or the first one: the name that a newly issued handle of that rule takes over.</summary>
+    public SessionKey? HandleFor(int rule)
+    {
+        for (var i = 0; i < HandleCount; i++)
+        {
+            if (this[i].Rule == rule)
+                return this[i].Key;
+        }
+
+        return HandleCount > 0 ? _first.Key : null;
+    }
+}

@@ -1,0 +1,145 @@
+using IamGateway.Admin;
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Options;
+
+namespace IamGateway;
+
+/// <summary>Builds and runs the process: the proxy host, with the admin host beside it.</summary>
+internal static class GatewayHost
+{
+    /// <summary>The configuration is wrong or its surroundings do not fit it (EX_CONFIG of sysexits.h).</summary>
+    public const int ConfigurationExitCode = 78;
+
+    public const string DefaultProxyUrl = "http://*:8080";
+    public const string DefaultAdminUrl = "http://localhost:8081";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var problems = new ConfigurationProblems();
+        var builder = CreateBuilder(args, problems);
+        if (builder is null)
+            return Report(problems);
+        await using var demo = await DemoMode.StartAsync(builder.Configuration, builder.Environment);
+        var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.IsDevelopment(), problems);
+        if (settings is null)
+            return Report(problems);
+        var metrics = new GatewayMetrics();
+        await using var redis = await ConnectAsync(settings, metrics, problems);
+        if (problems.Any)
+            return Report(problems);
+        try
+        {
+            await using var app = Build(builder, settings, redis, metrics);
+            await app.StartAsync();
+            demo?.Print(Addresses(app), app.Services.GetRequiredService<AdminHost>().Address);
+            await app.WaitForShutdownAsync();
+            return Environment.ExitCode;
+        }
+        catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            problems.Add("Kestrel:Endpoints", $"{e.Message.TrimEnd('.')}. Choose another Url or end the process that has it.");
+        }
+        catch (InvalidDataException e)
+        {
+            problems.Add("IamGateway:Store:StateFile", $"{settings.Options.Store.StateFile}: {e.Message}.");
+        }
+        catch (Exception e) when (e is OptionsValidationException or AggregateException)
+        {
+            problems.Add("ReverseProxy", e.Message.ReplaceLineEndings(" "));
+        }
+
+        return Report(problems);
+    }
+
+    private static WebApplicationBuilder? CreateBuilder(string[] args, ConfigurationProblems problems)
+    {
+        var (file, rest) = GatewayConfiguration.Split(args);
+        if (file is not null && !File.Exists(file))
+        {
+            problems.Add("--config", $"there is no file {file}.");
+            return null;
+        }
+
+        try
+        {
+            var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+            {
+                Args = rest,
+                ContentRootPath = AppContext.BaseDirectory,
+            });
+            if (file is not null)
+                GatewayConfiguration.Layer(builder.Configuration, file);
+            return builder;
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.');
+            problems.Add(file is null ? "appsettings" : "--config", $"{file ?? "appsettings"} is not valid JSON configuration: {reason}.");
+            return null;
+        }
+    }
+
+    private static async Task<RedisConnection?> ConnectAsync(
+        GatewaySettings settings, GatewayMetrics metrics, ConfigurationProblems problems)
+    {
+        if (settings.Redis is not { } connectionString)
+            return null;
+        var store = settings.Options.Store;
+        try
+        {
+            var redis = await RedisConnection.ConnectAsync(
+                connectionString, store.KeyPrefix, store.Timeout, metrics, TimeProvider.System);
+            if (await redis.EvictionPolicyAsync() is { } policy)
+            {
+                problems.Add(
+                    "ConnectionStrings:Redis",
+                    $"its maxmemory-policy is {policy}; set noeviction, because an evicted name would send its session to another version.");
+            }
+
+            return redis;
+        }
+        catch (StoreUnavailableException e)
+        {
+            problems.Add("ConnectionStrings:Redis", $"{e.Message}; start it or correct the address.");
+            return null;
+        }
+    }
+
+    private static WebApplication Build(
+        WebApplicationBuilder builder, GatewaySettings settings, RedisConnection? redis, GatewayMetrics metrics)
+    {
+        builder.Services.AddGateway(settings, builder.Configuration, redis, metrics);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // An IAM's uploads and answers have no size that the gateway could know.
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Configure(GatewayConfiguration.Listener(builder.Configuration, "Proxy", DefaultProxyUrl));
+        });
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Options.ShutdownTimeout);
+        var app = builder.Build();
+        app.UseWebSockets();
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.UseMiddleware<GatewayPipeline>();
+            proxy.UseLoadBalancing();
+            proxy.UsePassiveHealthChecks();
+        });
+        return app;
+    }
+
+    private static IReadOnlyList<string> Addresses(WebApplication app) =>
+        [.. app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>()
+            .Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+
+    private static int Report(ConfigurationProblems problems)
+    {
+        foreach (var line in problems.Lines)
+            Console.Error.WriteLine(line);
+        return ConfigurationExitCode;
+    }
+}

@@ -1,0 +1,79 @@
+using IamGateway.Admin;
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Transforms;
+
+namespace IamGateway;
+
+/// <summary>Wires the steps of a request, the store and the hosts.</summary>
+internal static class GatewayServices
+{
+    public static void AddGateway(
+        this IServiceCollection services, GatewaySettings settings, IConfiguration configuration, RedisConnection? redis,
+        GatewayMetrics metrics)
+    {
+        services.AddSingleton(settings);
+        services.AddSingleton(settings.Sessions);
+        services.AddSingleton(metrics);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(_ => new Random());
+        AddStore(services, settings, redis);
+        services.AddSingleton<InFlight>();
+        services.AddSingleton<InstanceTable>();
+        services.AddSingleton<InstanceHealth>();
+        services.AddSingleton<StoreOutbox>();
+        services.AddSingleton<Replica>();
+        services.AddSingleton<SessionRouter>();
+        services.AddSingleton<IssuedNames>();
+        services.AddSingleton<RequestRecorder>();
+        services.AddSingleton<GatewayTransforms>();
+        services.AddSingleton<SessionCensus>();
+        // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes first.
+        services.AddSingleton<AdminHost>();
+        services.AddHostedService(p => p.GetRequiredService<AdminHost>());
+        services.AddHostedService<ReplicaHost>();
+        services.AddHostedService(p => p.GetRequiredService<SessionCensus>());
+        AddProxy(services, configuration);
+    }
+
+    private static void AddStore(IServiceCollection services, GatewaySettings settings, RedisConnection? redis)
+    {
+        if (redis is null)
+        {
+            services.AddSingleton<IPinStore>(p =>
+                new MemoryPinStore(p.GetRequiredService<TimeProvider>(), settings.Options.Store.MaxSessions));
+            services.AddSingleton<IRoutingStore>(_ => new MemoryRoutingStore(settings.Options.Store.StateFile));
+            return;
+        }
+
+        services.AddSingleton(redis);
+        services.AddSingleton<IPinStore, RedisPinStore>();
+        services.AddSingleton<IRoutingStore, RedisRoutingStore>();
+    }
+
+    private static void AddProxy(IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddReverseProxy()
+            .LoadFromConfig(configuration.GetSection("ReverseProxy"))
+            .AddTransforms(context =>
+            {
+                var transforms = context.Services.GetRequiredService<GatewayTransforms>();
+                context.RequestTransforms.Add(new RequestFuncTransform(transforms.OnRequestAsync));
+                context.ResponseTransforms.Add(new ResponseFuncTransform(transforms.OnResponseAsync));
+            });
+        // The provider that LoadFromConfig registered, with the API's instances laid over it.
+        var inner = services.Last(s => s.ServiceType == typeof(IProxyConfigProvider));
+        services.Remove(inner);
+        services.AddSingleton<IProxyConfigProvider>(p => new OverlayConfigProvider(
+            (IProxyConfigProvider)inner.ImplementationFactory!(p),
+            p.GetRequiredService<InstanceTable>(),
+            p.GetRequiredService<GatewaySettings>()));
+    }
+}

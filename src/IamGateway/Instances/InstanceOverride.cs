@@ -1,0 +1,8 @@
+namespace IamGateway.Instances;
+
+/// <summary>What the API has set for an instance, over the configuration.</summary>
+/// <param name="Id">The destination's name.</param>
+/// <param name="Address">Its base URL if the API registered it; null: it stands in the configuration.</param>
+/// <param name="Version">Its believed version, if the API named one.</param>
+/// <param name="Draining">No session goes to it any more.</param>
+internal sealed record InstanceOverride(string Id, string? Address, VersionId? Version, bool Draining);

@@ -1,0 +1,115 @@
+using System.Collections.Frozen;
+using IamGateway.Configuration;
+using IamGateway.Routing;
+using Yarp.ReverseProxy.Model;
+
+namespace IamGateway.Instances;
+
+/// <summary>
+/// All instances of the IAM: the configuration's, with what the API has set over them and what they report of themselves. One
+/// immutable snapshot, replaced whole.
+/// </summary>
+internal sealed class InstanceTable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, InstanceOptions> _configured;
+    private readonly Dictionary<string, VersionId> _reported = [];
+    private readonly HashSet<string> _quarantined = [];
+    private IReadOnlyList<InstanceOverride> _overrides = [];
+    private FrozenDictionary<string, Instance> _all;
+    private Narrowed? _narrowed;
+
+    public InstanceTable(GatewaySettings settings)
+    {
+        _configured = settings.Instances.ToDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
+        CanDiscover = settings.Options.Versions.Discovery.Path is not null;
+        _all = Build();
+    }
+
+    /// <summary>Raised after the set of addresses has changed.</summary>
+    public event Action? AddressesChanged;
+
+    public IReadOnlyCollection<Instance> All => Volatile.Read(ref _all).Values;
+
+    public Instance? Find(string id) => Volatile.Read(ref _all).GetValueOrDefault(id);
+
+    /// <summary>Instances can be asked for their version.</summary>
+    public bool CanDiscover { get; }
+
+    public bool IsConfigured(string id) => _configured.ContainsKey(id);
+
+    /// <summary>Groups the destinations that YARP holds for available by version, leaving out what must not get sessions.</summary>
+    public VersionInstances Of(IReadOnlyList<DestinationState> available)
+    {
+        var all = Volatile.Read(ref _all);
+        if (_narrowed is { } narrowed && ReferenceEquals(narrowed.Source, available) && ReferenceEquals(narrowed.Table, all))
+            return narrowed.Result;
+        var result = new VersionInstances(
+        [
+            .. available.Where(d => all.GetValueOrDefault(d.DestinationId) is { IsUsable: true })
+                .GroupBy(d => all[d.DestinationId].Version!)
+                .Select(g => (g.Key, (IReadOnlyList<DestinationState>)g.ToArray())),
+        ]);
+        _narrowed = new Narrowed(available, all, result);
+        return result;
+    }
+
+    /// <summary>Applies what the routing state says of instances.</summary>
+    public void Apply(RoutingState state)
+    {
+        bool moved;
+        lock (_lock)
+        {
+            if (_overrides.SequenceEqual(state.Instances))
+                return;
+            moved = !Addresses(_overrides).SequenceEqual(Addresses(state.Instances));
+            _overrides = state.Instances;
+            Volatile.Write(ref _all, Build());
+        }
+
+        if (moved)
+            AddressesChanged?.Invoke();
+    }
+
+    /// <summary>Notes what an instance says of itself; returns true if it contradicts what was believed.</summary>
+    public bool Report(string id, VersionId version, bool quarantine)
+    {
+        lock (_lock)
+        {
+            if (Find(id) is not { } instance || instance.Reported == version && instance.Quarantined == quarantine)
+                return false;
+            _reported[id] = version;
+            if (quarantine)
+                _quarantined.Add(id);
+            else
+                _quarantined.Remove(id);
+            Volatile.Write(ref _all, Build());
+            return instance.Version is not null && instance.Version != version;
+        }
+    }
+
+    private static IEnumerable<(string Id, string Address)> Addresses(IReadOnlyList<InstanceOverride> overrides) =>
+        overrides.Where(o => o.Address is not null).Select(o => (o.Id, o.Address!)).Order();
+
+    private FrozenDictionary<string, Instance> Build()
+    {
+        var overrides = _overrides.ToDictionary(o => o.Id, StringComparer.OrdinalIgnoreCase);
+        var configured = _configured.Values.Select(c =>
+        {
+            var set = overrides.GetValueOrDefault(c.Id);
+            return Build(c.Id, set?.Address ?? c.Address.ToString(), set?.Version ?? c.Version, set?.Draining == true);
+        });
+        var added = _overrides.Where(o => o.Address is not null && !_configured.ContainsKey(o.Id))
+            .Select(o => Build(o.Id, o.Address!, o.Version, o.Draining));
+        return configured.Concat(added).ToFrozenDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
+    }
+
+    private Instance Build(string id, string address, VersionId? believed, bool draining)
+    {
+        var reported = _reported.GetValueOrDefault(id);
+        return new Instance(id, address, reported ?? believed, reported, draining, _quarantined.Contains(id));
+    }
+
+    private sealed record Narrowed(
+        IReadOnlyList<DestinationState> Source, FrozenDictionary<string, Instance> Table, VersionInstances Result);
+}

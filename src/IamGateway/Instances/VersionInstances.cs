@@ -1,0 +1,24 @@
+using Yarp.ReverseProxy.Model;
+
+namespace IamGateway.Instances;
+
+/// <summary>The usable instances by version, at one moment.</summary>
+internal sealed class VersionInstances(IReadOnlyList<(VersionId Version, IReadOnlyList<DestinationState> Destinations)> byVersion)
+{
+    private readonly (VersionId Version, IReadOnlyList<DestinationState> Destinations)[] _byVersion = [.. byVersion];
+
+    public static VersionInstances None { get; } = new([]);
+
+    public bool Has(VersionId version) => Of(version).Count > 0;
+
+    public IReadOnlyList<DestinationState> Of(VersionId version)
+    {
+        foreach (var (candidate, destinations) in _byVersion)
+        {
+            if (candidate == version)
+                return destinations;
+        }
+
+        return [];
+    }
+}

@@ -1,0 +1,58 @@
+namespace IamGateway.Pins;
+
+/// <summary>
+/// What one routing state allows a claim to do; the same for every request that sees this state, so it is made once. Versions
+/// are ordinals (places in the order of activations); 0 stands for none.
+/// </summary>
+internal sealed record ClaimTerms
+{
+    /// <summary>The store generation; a record stamped with another one proves nothing about an old version.</summary>
+    public required string Generation { get; init; }
+
+    /// <summary>The run ids of the primaries of this generation, each followed by a space.</summary>
+    public required string RunIds { get; init; }
+
+    /// <summary>Every replica has acknowledged the generation, so that old claims count and raises are allowed.</summary>
+    public required bool GenerationAcknowledged { get; init; }
+
+    /// <summary>Where a session without record belongs.</summary>
+    public required int Newest { get; init; }
+
+    /// <summary>No pin can be above it; one that is shows that the caller's view is old.</summary>
+    public required int Top { get; init; }
+
+    /// <summary>A pin here needs no lease and may be cached.</summary>
+    public required int Final { get; init; }
+
+    /// <summary>The version that sessions move to, or 0 when nobody moves.</summary>
+    public required int RaiseTo { get; init; }
+
+    /// <summary>Sessions with a bucket below it move, 0 to 10,000.</summary>
+    public required int Cut { get; init; }
+
+    /// <summary>A session without proof of an old version is ended, because the newest version was revoked.</summary>
+    public required bool UnknownEnds { get; init; }
+
+    /// <summary>A session without proof must wait for the next state (a revocation is under way).</summary>
+    public required bool UnknownWaits { get; init; }
+
+    /// <summary>Ordinals of revoked versions; sessions pinned there are ended.</summary>
+    public required IReadOnlyList<int> Revoked { get; init; }
+
+    /// <summary>Registrations whose leases count.</summary>
+    public required IReadOnlyList<long> Replicas { get; init; }
+
+    /// <summary>The first registration number that this state does not know; leases of later ones count.</summary>
+    public required long NextReplica { get; init; }
+
+    public required TimeSpan MaxDeferral { get; init; }
+
+    public required TimeSpan MaxWait { get; init; }
+
+    public required TimeSpan MaxHold { get; init; }
+
+    public required TimeSpan SessionTtl { get; init; }
+
+    /// <summary>True if a lease of this registration is live.</summary>
+    public bool IsLive(long replica) => replica >= NextReplica || Replicas.Contains(replica);
+}

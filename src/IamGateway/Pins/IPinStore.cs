@@ -1,0 +1,31 @@
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+/// <summary>
+/// Records, names and leases of sessions. Every call is one atomic step on one entry. A call that cannot be carried out throws
+/// <see cref="StoreUnavailableException"/>; what it was to write may or may not have been written.
+/// </summary>
+internal interface IPinStore
+{
+    /// <summary>Decides a request of a session: stay with a lease, move, wait, or the newest version.</summary>
+    ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request);
+
+    /// <summary>
+    /// Puts a lease on the record under a name, made anew if there is none. A record of an earlier generation loses its leases:
+    /// each replica puts back what is really at work. The outcome is Alias, Leased or StaleGeneration.
+    /// </summary>
+    ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket);
+
+    /// <summary>Points a name at a record unless the name exists; false: the store is of another generation.</summary>
+    ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root);
+
+    /// <summary>Carries out queued writes in order; returns for each Refresh where the name points, else default.</summary>
+    ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes);
+
+    /// <summary>The record that a name leads to, or null.</summary>
+    ValueTask<SessionRecord?> FindAsync(SessionKey name);
+
+    /// <summary>Sessions per ordinal, by looking at all entries; costs time in proportion to them.</summary>
+    ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation);
+}

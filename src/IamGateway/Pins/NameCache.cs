@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+/// <summary>
+/// What this replica remembers of names: where they point, whether the session is final, when the entry was last extended.
+/// Bounded by forgetting the older half; forgetting costs a question to the store, never the guarantee.
+/// </summary>
+internal sealed class NameCache(int capacity)
+{
+    private ConcurrentDictionary<SessionKey, Entry> _young = new();
+    private ConcurrentDictionary<SessionKey, Entry> _old = new();
+    private int _count;
+
+    public bool TryGet(SessionKey name, out Entry entry)
+    {
+        if (_young.TryGetValue(name, out entry))
+            return true;
+        if (!_old.TryGetValue(name, out entry))
+            return false;
+        Set(name, entry);
+        return true;
+    }
+
+    public void Set(SessionKey name, Entry entry)
+    {
+        var young = _young;
+        if (young.TryAdd(name, entry))
+        {
+            if (Interlocked.Increment(ref _count) > capacity / 2)
+                Turn(young);
+        }
+        else
+        {
+            young[name] = entry;
+        }
+    }
+
+    private void Turn(ConcurrentDictionary<SessionKey, Entry> full)
+    {
+        if (Interlocked.CompareExchange(ref _young, new ConcurrentDictionary<SessionKey, Entry>(), full) != full)
+            return;
+        Volatile.Write(ref _old, full);
+        Volatile.Write(ref _count, 0);
+    }
+
+    /// <param name="Root">The name that holds the record.</param>
+    /// <param name="Final">The ordinal the session is final at, or 0.</param>
+    /// <param name="ExtendedAt">Timestamp of the last extension in the store.</param>
+    internal readonly record struct Entry(SessionKey? Root, int Final, long ExtendedAt);
+}

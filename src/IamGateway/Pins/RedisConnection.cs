@@ -1,0 +1,175 @@
+using System.Collections.Immutable;
+using IamGateway.Recording;
+using StackExchange.Redis;
+
+namespace IamGateway.Pins;
+
+/// <summary>
+/// The connection to Redis with a bound on every call: one that takes longer than <c>Store:Timeout</c> counts as failed, and
+/// after a few failures in a row calls fail at once until a probe gets through (<see cref="ProbeAsync"/>).
+/// </summary>
+internal sealed class RedisConnection : IAsyncDisposable
+{
+    private const int FailuresToOpen = 3;
+    private readonly ConnectionMultiplexer _multiplexer;
+    private readonly GatewayMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _timeout;
+    private int _failures;
+
+    private RedisConnection(
+        ConnectionMultiplexer multiplexer, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
+    {
+        _multiplexer = multiplexer;
+        _metrics = metrics;
+        _time = time;
+        _timeout = timeout;
+        KeyPrefix = keyPrefix;
+        Database = multiplexer.GetDatabase();
+        IsCluster = multiplexer.GetServers().Any(s => s.ServerType == ServerType.Cluster);
+        metrics.StoreUp(true);
+    }
+
+    public string KeyPrefix { get; }
+
+    public IDatabase Database { get; }
+
+    public bool IsCluster { get; }
+
+    // One hash tag, so that the routing state, its marker and the events are changed in one step on a Cluster too.
+    public RedisKey StateKey => KeyPrefix + ":{r}:state";
+
+    public RedisKey GenerationKey => KeyPrefix + ":{r}:generation";
+
+    public RedisKey EventsKey => KeyPrefix + ":{r}:events";
+
+    public RedisChannel Channel => RedisChannel.Literal(KeyPrefix + ":routing");
+
+    public bool IsOpen => Volatile.Read(ref _failures) >= FailuresToOpen;
+
+    /// <summary>Connects, or throws <see cref="StoreUnavailableException"/> if no server answers within five seconds.</summary>
+    public static async Task<RedisConnection> ConnectAsync(
+        string connectionString, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
+    {
+        var options = ConfigurationOptions.Parse(connectionString);
+        options.AbortOnConnectFail = true;
+        options.ClientName = "iamgateway";
+        options.AllowAdmin = false;
+        options.IncludeDetailInExceptions = false;
+        // While it is away a call must fail at once and not queue up.
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        options.ReconnectRetryPolicy = new LinearRetry(250);
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
+        options.ConfigCheckSeconds = 5;
+        options.KeepAlive = 5;
+        options.ConnectTimeout = 3000;
+        try
+        {
+            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(TimeSpan.FromSeconds(10), time);
+            return new RedisConnection(multiplexer, keyPrefix, timeout, metrics, time);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new StoreUnavailableException(
+                $"no Redis answers at {string.Join(", ", options.EndPoints.Select(p => Format(p)))}", e);
+        }
+    }
+
+    private static string Format(System.Net.EndPoint endpoint) => endpoint switch
+    {
+        System.Net.DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
+        _ => endpoint.ToString() ?? "",
+    };
+
+    public IEnumerable<IServer> Primaries() =>
+        _multiplexer.GetServers().Where(s => s.IsConnected && !s.IsReplica && s.ServerType != ServerType.Sentinel);
+
+    public ISubscriber Subscriber => _multiplexer.GetSubscriber();
+
+    public ValueTask<T> RunAsync<T>(string operation, Func<IDatabase, Task<T>> call) =>
+        RunAsync(operation, call, static (db, c) => c(db));
+
+    public async ValueTask<T> RunAsync<TState, T>(
+        string operation, TState state, Func<IDatabase, TState, Task<T>> call, bool probe = false)
+    {
+        if (!probe && IsOpen)
+            throw new StoreUnavailableException("The store did not answer lately.");
+        try
+        {
+            var result = await call(Database, state).WaitAsync(_timeout, _time);
+            if (Volatile.Read(ref _failures) != 0)
+            {
+                Volatile.Write(ref _failures, 0);
+                _metrics.StoreUp(true);
+            }
+
+            return result;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            _metrics.StoreError(operation);
+            if (Interlocked.Increment(ref _failures) >= FailuresToOpen)
+                _metrics.StoreUp(false);
+            throw new StoreUnavailableException($"The store did not carry out '{operation}': {Reason(e)}.", e);
+        }
+    }
+
+    // Server errors begin with a code in capitals (READONLY, NOREPLICAS, OOM); their text may hold arguments and stays out.
+    private static string Reason(Exception e) => e switch
+    {
+        RedisServerException server => server.Message.Split(' ', 2)[0],
+        TimeoutException => "no answer in time",
+        _ => "no connection",
+    };
+
+    /// <summary>Asks the topology again; a primary that answers READONLY or is gone has a successor.</summary>
+    public async Task ProbeAsync()
+    {
+        try
+        {
+            await _multiplexer.ConfigureAsync().WaitAsync(TimeSpan.FromSeconds(2), _time);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // The next call says whether it helped.
+        }
+    }
+
+    /// <summary>The run ids of all primaries; fewer than there are when one does not answer.</summary>
+    public async Task<ImmutableArray<string>> RunIdsAsync()
+    {
+        var ids = new List<string>();
+        foreach (var server in Primaries())
+        {
+            try
+            {
+                var info = await server.InfoAsync("server").WaitAsync(_timeout, _time);
+                var id = info.SelectMany(g => g).FirstOrDefault(p => p.Key == "run_id").Value;
+                if (id is not null)
+                    ids.Add(id);
+            }
+            catch (Exception e) when (e is RedisException or TimeoutException)
+            {
+                // Not among the primaries, then: records there prove nothing until it is.
+            }
+        }
+
+        return [.. ids.Order()];
+    }
+
+    /// <summary>The eviction policy of a primary that may evict keys, or null. Evicting a name would split its session.</summary>
+    public async Task<string?> EvictionPolicyAsync()
+    {
+        foreach (var server in Primaries())
+        {
+            var info = (await server.InfoAsync("memory")).SelectMany(g => g).ToDictionary(p => p.Key, p => p.Value);
+            if (info.GetValueOrDefault("maxmemory", "0") != "0"
+                && info.GetValueOrDefault("maxmemory_policy", "noeviction") is var policy and not "noeviction")
+                return policy;
+        }
+
+        return null;
+    }
+
+    public async ValueTask DisposeAsync() => await _multiplexer.DisposeAsync();
+}

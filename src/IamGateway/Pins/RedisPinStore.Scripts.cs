@@ -1,0 +1,147 @@
+namespace IamGateway.Pins;
+
+/// <summary>
+/// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing state on
+/// the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to, or
+/// "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease).
+/// </summary>
+internal sealed partial class RedisPinStore
+{
+    // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must be on it:
+    // a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
+    private const string Prelude = """
+        local function generation_ok(tag, runids)
+          local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+          if not string.find(runids, own, 1, true) then return false end
+          return #KEYS < 2 or redis.call('GET', KEYS[2]) == tag
+        end
+        local function parse(v)
+          local kind, pin, bucket, gen, since, leases = string.match(v, '^([RE])(%d+):(%d+):(%x*):(%d*):(.*)$')
+          return { kind = kind, pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
+        end
+        local function live(leases, replicas, next)
+          local out = {}
+          for lease in string.gmatch(leases, '[^,]+') do
+            local id = string.match(lease, '^%d+')
+            if tonumber(id) >= next or string.find(replicas, ',' .. id .. ',', 1, true) then out[#out + 1] = lease end
+          end
+          return out
+        end
+        local function put(key, r, ttl)
+          redis.call('SET', key, r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases, 'PX', ttl)
+        end
+
+        """;
+
+    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut, 12 must,
+    // 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
+    // 21 unknown ends, 22 unknown waits, 23 generation acknowledged.
+    private const string ClaimScript = Prelude + """
+        local v = redis.call('GET', KEYS[1])
+        if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
+        if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+        local now, newest, final, raise = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9]), tonumber(ARGV[10])
+        local known = v and true or false
+        local r = known and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[5]), gen = '', leases = '' }
+        if known and string.find(ARGV[20], ',' .. r.pin .. ',', 1, true) then return {6} end
+        if r.pin > tonumber(ARGV[8]) then return {8} end
+        if known and r.pin == final then
+          if r.gen ~= ARGV[1] then r.gen = ARGV[1]; r.leases = ''; put(KEYS[1], r, ARGV[4]) end
+          return {3, r.pin, r.bucket}
+        end
+        if ARGV[23] == '0' then return {7} end
+        if r.gen ~= ARGV[1] then
+          if ARGV[22] == '1' then return {8} end
+          if ARGV[21] == '1' then return {6} end
+          r.pin = math.max(r.pin, newest); r.gen = ARGV[1]; r.leases = ''; r.since = nil
+          if r.pin == final then put(KEYS[1], r, ARGV[4]); return {9, r.pin, r.bucket} end
+        end
+        local leases = live(r.leases, ARGV[18], tonumber(ARGV[19]))
+        local others, own = 0, false
+        for _, lease in ipairs(leases) do
+          if lease == ARGV[3] then own = true else others = others + 1 end
+        end
+        if ARGV[13] == '1' and raise > r.pin and (ARGV[12] == '1' or r.bucket < tonumber(ARGV[11])) then
+          local waited = now - (r.since or now)
+          if ARGV[12] == '1' or ARGV[14] == '0' or waited >= tonumber(ARGV[17]) then
+            if others == 0 then
+              r.pin = raise; r.since = nil; r.leases = ''
+              put(KEYS[1], r, ARGV[4])
+              return {4, r.pin, r.bucket}
+            end
+            if ARGV[12] == '1' then return {5, r.pin, r.bucket} end
+            local deferral, wait = tonumber(ARGV[15]), tonumber(ARGV[16])
+            if waited >= deferral + wait then r.since = now
+            elseif r.since and waited >= deferral then return {5, r.pin, r.bucket} end
+          end
+          r.since = r.since or now
+        elseif ARGV[12] == '1' then
+          return {5, r.pin, r.bucket}
+        end
+        if not own then leases[#leases + 1] = ARGV[3] end
+        r.leases = table.concat(leases, ',')
+        put(KEYS[1], r, ARGV[4])
+        return {2, r.pin, r.bucket}
+        """;
+
+    // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket.
+    private const string LeaseScript = Prelude + """
+        local v = redis.call('GET', KEYS[1])
+        if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
+        if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+        local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[6]), gen = ARGV[1], leases = '' }
+        if r.gen ~= ARGV[1] then r.leases = ''; r.gen = ARGV[1]; r.since = nil end
+        r.pin = math.max(r.pin, tonumber(ARGV[5]))
+        if ARGV[3] ~= '' and not string.find(',' .. r.leases .. ',', ',' .. ARGV[3] .. ',', 1, true) then
+          r.leases = r.leases == '' and ARGV[3] or r.leases .. ',' .. ARGV[3]
+        end
+        put(KEYS[1], r, ARGV[4])
+        return {2, r.pin, r.bucket}
+        """;
+
+    // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl.
+    private const string LinkScript = Prelude + """
+        if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
+        if not redis.call('SET', KEYS[1], 'A' .. ARGV[3], 'PX', ARGV[4], 'NX') then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+        return 1
+        """;
+
+    // ARGV: 1 generation, 2 ttl, 3 ordinal to stamp or 0. Returns where an alias points.
+    private const string RefreshScript = Prelude + """
+        local v = redis.call('GET', KEYS[1])
+        if not v then return false end
+        if string.byte(v) == 65 then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return string.sub(v, 2) end
+        if ARGV[3] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return false end
+        local r = parse(v)
+        if r.gen ~= ARGV[1] then r.leases = '' end
+        r.pin = math.max(r.pin, tonumber(ARGV[3])); r.gen = ARGV[1]
+        put(KEYS[1], r, ARGV[2])
+        return false
+        """;
+
+    // ARGV: 1 replicas, 2 next replica. Returns where an alias points.
+    private const string EndScript = Prelude + """
+        local v = redis.call('GET', KEYS[1])
+        if not v then return false end
+        if string.byte(v) == 65 then return string.sub(v, 2) end
+        local r = parse(v)
+        if #live(r.leases, ARGV[1], tonumber(ARGV[2])) == 0 then redis.call('DEL', KEYS[1]); return false end
+        r.kind = 'E'
+        put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
+        return false
+        """;
+
+    // ARGV: 1 lease.
+    private const string ReleaseScript = Prelude + """
+        local v = redis.call('GET', KEYS[1])
+        if not v or string.byte(v) == 65 then return end
+        local r = parse(v)
+        local left = {}
+        for lease in string.gmatch(r.leases, '[^,]+') do
+          if lease ~= ARGV[1] then left[#left + 1] = lease end
+        end
+        if r.kind == 'E' and #left == 0 then redis.call('DEL', KEYS[1]); return end
+        r.leases = table.concat(left, ',')
+        put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
+        """;
+}

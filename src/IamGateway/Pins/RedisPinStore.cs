@@ -1,0 +1,249 @@
+using System.Diagnostics;
+using System.Globalization;
+using IamGateway.Recording;
+using IamGateway.Sessions;
+using StackExchange.Redis;
+
+namespace IamGateway.Pins;
+
+/// <summary>Sessions in Redis (standalone, Sentinel or Cluster): one key an entry, one script a call.</summary>
+internal sealed partial class RedisPinStore : IPinStore
+{
+    private const int ScanPage = 1000;
+    private readonly RedisConnection _redis;
+    private readonly GatewayMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly byte[] _prefix;
+    private readonly RedisKey[]? _marker;
+    private ArgumentCache? _arguments;
+
+    public RedisPinStore(RedisConnection redis, GatewayMetrics metrics, TimeProvider time)
+    {
+        _redis = redis;
+        _metrics = metrics;
+        _time = time;
+        _prefix = System.Text.Encoding.UTF8.GetBytes(redis.KeyPrefix + ":");
+        _marker = redis.IsCluster ? null : [redis.GenerationKey];
+    }
+
+    public async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
+    {
+        var shared = Arguments(terms);
+        RedisValue[] values =
+        [
+            shared.Generation, shared.RunIds, request.Lease.ToString(), shared.Ttl, request.Draw,
+            _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest, terms.Top, terms.Final, terms.RaiseTo, terms.Cut,
+            request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
+            shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
+            terms.GenerationAcknowledged,
+        ];
+        return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
+    }
+
+    public async ValueTask<ClaimReply> LeaseAsync(
+        ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
+    {
+        var shared = Arguments(terms);
+        RedisValue[] values =
+            [shared.Generation, shared.RunIds, lease?.ToString() ?? "", shared.Ttl, ordinal, bucket];
+        return Read(await RunAsync("lease", LeaseScript, Keys(key), values));
+    }
+
+    public async ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root)
+    {
+        var shared = Arguments(terms);
+        var result = await RunAsync(
+            "link", LinkScript, Keys(name), [shared.Generation, shared.RunIds, Bytes(root), shared.Ttl]);
+        return (int)result == 1;
+    }
+
+    public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
+    {
+        // Sent one behind the other on one connection and so carried out in order; one wait for all of them.
+        var tasks = new Task[writes.Count];
+        for (var i = 0; i < tasks.Length; i++)
+            tasks[i] = ApplyAsync(Arguments(terms), writes[i]);
+        await Task.WhenAll(tasks);
+    }
+
+    private async Task ApplyAsync(ArgumentCache shared, StoreWrite write)
+    {
+        switch (write.Kind)
+        {
+            case StoreWriteKind.Record:
+                await RunAsync(
+                    "write", LeaseScript, Keys(write.Key),
+                    [shared.Generation, shared.RunIds, "", shared.Ttl, write.Ordinal, write.Bucket]);
+                break;
+            case StoreWriteKind.Link:
+                await RunAsync(
+                    "write", LinkScript, Keys(write.Key),
+                    [shared.Generation, shared.RunIds, Bytes(write.Target), shared.Ttl]);
+                break;
+            case StoreWriteKind.Release:
+                await RunAsync("release", ReleaseScript, [Key(write.Key)], [write.Lease.ToString()]);
+                break;
+            default:
+                await FollowAsync(shared, write);
+                break;
+        }
+    }
+
+    private async Task FollowAsync(ArgumentCache shared, StoreWrite write)
+    {
+        var key = write.Key;
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
+        {
+            var result = write.Kind == StoreWriteKind.End
+                ? await RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica])
+                : await RunAsync("write", RefreshScript, [Key(key)], [shared.Generation, shared.Ttl, write.Ordinal]);
+            if (result.IsNull)
+                return;
+            key = SessionKey.Read((byte[])result!);
+        }
+    }
+
+    public async ValueTask<SessionRecord?> FindAsync(SessionKey name)
+    {
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
+        {
+            var value = await _redis.RunAsync("find", db => db.StringGetWithExpiryAsync(Key(name)));
+            if (value.Value.IsNull)
+                return null;
+            var bytes = (byte[])value.Value!;
+            if (bytes[0] == (byte)'A')
+            {
+                name = SessionKey.Read(bytes.AsSpan(1));
+                continue;
+            }
+
+            return Parse(name, System.Text.Encoding.ASCII.GetString(bytes), _ttl - (value.Expiry ?? TimeSpan.Zero));
+        }
+
+        return null;
+    }
+
+    private TimeSpan _ttl;
+
+    private static SessionRecord Parse(SessionKey root, string text, TimeSpan age)
+    {
+        var fields = text[1..].Split(':', 5);
+        return new SessionRecord(
+            root,
+            int.Parse(fields[0], CultureInfo.InvariantCulture),
+            int.Parse(fields[1], CultureInfo.InvariantCulture),
+            fields[4].Length == 0 ? 0 : fields[4].Count(c => c == ',') + 1,
+            age < TimeSpan.Zero ? TimeSpan.Zero : age);
+    }
+
+    public async ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
+    {
+        var counts = new Dictionary<int, long>();
+        foreach (var server in _redis.Primaries())
+        {
+            var page = new List<RedisKey>(ScanPage);
+            await foreach (var key in server.KeysAsync(pattern: _redis.KeyPrefix + ":*", pageSize: ScanPage)
+                .WithCancellation(cancellation))
+            {
+                page.Add(key);
+                if (page.Count == ScanPage)
+                    await CountAsync(page, counts);
+            }
+
+            await CountAsync(page, counts);
+        }
+
+        return counts;
+    }
+
+    private async Task CountAsync(List<RedisKey> page, Dictionary<int, long> counts)
+    {
+        // One GETRANGE a key and not MGET: on a Cluster the keys of a page lie in many slots.
+        var reads = page.Where(k => ((byte[])k!).Length == _prefix.Length + SessionKey.Size)
+            .Select(k => _redis.Database.StringGetRangeAsync(k, 0, 8)).ToArray();
+        page.Clear();
+        foreach (var read in reads)
+        {
+            var head = (string?)await read;
+            if (head is ['R' or 'E', .. var rest]
+                && int.TryParse(rest.AsSpan(0, Math.Max(rest.IndexOf(':'), 0)), out var pin))
+                counts[pin] = counts.GetValueOrDefault(pin) + 1;
+        }
+    }
+
+    private async Task<RedisResult> RunAsync(string operation, string script, RedisKey[] keys, RedisValue[] values)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            return await _redis.RunAsync(operation, (script, keys, values), static (db, s) => db.ScriptEvaluateAsync(s.script, s.keys, s.values));
+        }
+        finally
+        {
+            _metrics.StoreCall(operation, Stopwatch.GetElapsedTime(started));
+        }
+    }
+
+    private static ClaimReply Read(RedisResult result)
+    {
+        var fields = (RedisResult[])result!;
+        var outcome = (ClaimOutcome)(int)fields[0];
+        return fields.Length switch
+        {
+            1 => new ClaimReply(outcome),
+            2 => new ClaimReply(outcome, Target: SessionKey.Read((byte[])fields[1]!)),
+            _ => new ClaimReply(outcome, (int)fields[1], (int)fields[2]),
+        };
+    }
+
+    private RedisKey[] Keys(SessionKey key) => _marker is null ? [Key(key)] : [Key(key), _marker[0]];
+
+    private RedisKey Key(SessionKey key)
+    {
+        var bytes = new byte[_prefix.Length + SessionKey.Size];
+        _prefix.CopyTo(bytes, 0);
+        key.Write(bytes.AsSpan(_prefix.Length));
+        return bytes;
+    }
+
+    private static byte[] Bytes(SessionKey key)
+    {
+        var bytes = new byte[SessionKey.Size];
+        key.Write(bytes);
+        return bytes;
+    }
+
+    private ArgumentCache Arguments(ClaimTerms terms)
+    {
+        if (_arguments is { } cached && ReferenceEquals(cached.Terms, terms))
+            return cached;
+        _ttl = terms.SessionTtl;
+        return _arguments = new ArgumentCache(terms);
+    }
+
+    /// <summary>The arguments that every call of one routing state shares, converted once.</summary>
+    private sealed class ArgumentCache(ClaimTerms terms)
+    {
+        public ClaimTerms Terms { get; } = terms;
+
+        public RedisValue Generation { get; } = terms.Generation;
+
+        public RedisValue RunIds { get; } = terms.RunIds;
+
+        public RedisValue Ttl { get; } = (long)terms.SessionTtl.TotalMilliseconds;
+
+        public RedisValue MaxDeferral { get; } = (long)terms.MaxDeferral.TotalMilliseconds;
+
+        public RedisValue MaxWait { get; } = (long)terms.MaxWait.TotalMilliseconds;
+
+        public RedisValue MaxHold { get; } = (long)terms.MaxHold.TotalMilliseconds;
+
+        public RedisValue Replicas { get; } = List(terms.Replicas);
+
+        public RedisValue NextReplica { get; } = terms.NextReplica;
+
+        public RedisValue Revoked { get; } = List(terms.Revoked);
+
+        private static string List<T>(IEnumerable<T> items) => $",{string.Join(',', items)},";
+    }
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using IamGateway.Recording;
+using IamGateway.Routing;
+
+namespace IamGateway.Pins;
+
+/// <summary>Counts sessions per version now and then; how often depends on how long it takes.</summary>
+internal sealed partial class SessionCensus(
+    IPinStore store, Replica replica, GatewayMetrics metrics, TimeProvider time, ILogger<SessionCensus> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
+
+    /// <summary>The last count, by ordinal.</summary>
+    public IReadOnlyDictionary<int, long> Latest { get; private set; } = new Dictionary<int, long>();
+
+    public long Of(VersionEntry version) => version.Ordinal == 0 ? 0 : Latest.GetValueOrDefault(version.Ordinal);
+
+    /// <summary>Counts now.</summary>
+    public async Task CountAsync(CancellationToken cancellation)
+    {
+        Latest = await store.CountAsync(cancellation);
+        metrics.Sessions(replica.View.State.Versions.Where(v => v.Status == VersionStatus.Active)
+            .ToDictionary(v => v.Version.ToString(), Of));
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var started = Stopwatch.GetTimestamp();
+            try
+            {
+                if (replica.IsReady)
+                    await CountAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is StoreUnavailableException or StackExchange.Redis.RedisException or TimeoutException)
+            {
+                Log.NotCounted(logger, e.Message);
+            }
+
+            // At most a twentieth of the time goes into counting.
+            var rest = Stopwatch.GetElapsedTime(started) * 20;
+            await Task.Delay(rest > Shortest ? rest : Shortest, time, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(2000, LogLevel.Debug, "Sessions were not counted: {Reason}")]
+        public static partial void NotCounted(ILogger logger, string reason);
+    }
+}

@@ -1,0 +1,25 @@
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+internal enum StoreWriteKind
+{
+    /// <summary>Create the record, or raise its pin.</summary>
+    Record,
+
+    /// <summary>Point a name at a record; a name that exists stays as it is.</summary>
+    Link,
+
+    /// <summary>Extend what exists under the name, and stamp it with this generation if an ordinal is given.</summary>
+    Refresh,
+
+    /// <summary>Delete the record, as soon as no lease is left on it.</summary>
+    End,
+
+    /// <summary>Give a lease back.</summary>
+    Release,
+}
+
+/// <summary>A write that no request waits for.</summary>
+internal readonly record struct StoreWrite(
+    StoreWriteKind Kind, SessionKey Key, SessionKey Target = default, int Ordinal = 0, int Bucket = 0, LeaseId Lease = default);

@@ -1,0 +1,351 @@
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using Microsoft.Extensions.Logging;
+
+namespace IamGateway.Routing;
+
+/// <summary>
+/// This process among the replicas: registers, follows the routing state, does what a state asks before acknowledging it, and
+/// puts the state back when the store has lost it.
+/// </summary>
+internal sealed partial class Replica(
+    IRoutingStore store, IPinStore pins, StoreOutbox outbox, InFlight inFlight, InstanceTable instances,
+    GatewaySettings settings, GatewayMetrics metrics, TimeProvider time, ILogger<Replica> logger)
+    : IDisposable
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan PollIntervalWhenAway = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PatienceForState = TimeSpan.FromSeconds(1);
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Dictionary<long, long> _forgottenSince = [];
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private RoutingView? _view;
+    private ReplicaEntry? _me;
+    private Task _loops = Task.CompletedTask;
+    private long _fulfilled;
+
+    /// <summary>The state this replica applies. Not there before <see cref="StartAsync"/> is through.</summary>
+    public RoutingView View => Volatile.Read(ref _view!);
+
+    public long Id => _me?.Id ?? 0;
+
+    public string Name => _me?.Name ?? "starting";
+
+    public bool IsReady => _me is not null && !IsForgotten && !IsLeaving;
+
+    /// <summary>Somebody said that this process is dead: it serves no session any more.</summary>
+    public bool IsForgotten { get; private set; }
+
+    public bool IsLeaving { get; set; }
+
+    public bool IsStoreUp { get; private set; }
+
+    /// <summary>Why there is no routing state yet, for the one who waits for it.</summary>
+    public string? NotReadyReason { get; private set; } = "The routing state has not been read yet.";
+
+    /// <summary>Called once when this replica finds itself forgotten.</summary>
+    public Action? OnForgotten { get; set; }
+
+    /// <summary>Registers and reads the state; returns when sessions can be served.</summary>
+    public async Task StartAsync(string name, string adminAddress, CancellationToken cancellation)
+    {
+        await store.SubscribeAsync(Wake);
+        var firstLook = time.GetTimestamp();
+        while (_me is null)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                await TryRegisterAsync(name, adminAddress, time.GetElapsedTime(firstLook) >= PatienceForState);
+            }
+            catch (StoreUnavailableException e)
+            {
+                NotReadyReason = e.Message;
+            }
+
+            if (_me is null)
+                await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellation);
+        }
+
+        NotReadyReason = null;
+        IsStoreUp = true;
+        _loops = Task.WhenAll(FollowAsync(_stop.Token), outbox.RunAsync(() => View.Terms, _stop.Token));
+    }
+
+    private async Task TryRegisterAsync(string name, string adminAddress, bool mayCreate)
+    {
+        var stored = await store.ReadAsync(null);
+        var state = stored.State;
+        var now = time.GetUtcNow();
+        if (state is null)
+        {
+            // Another replica may be about to put its state back; making one anew would forget what was newest.
+            if (store is not MemoryRoutingStore && !mayCreate)
+                return;
+            if ((settings.Initial ?? Single(settings.Versions)) is not { } initial)
+            {
+                NotReadyReason = "There is no routing state and no one version is configured; set IamGateway:Versions:Initial.";
+                return;
+            }
+
+            state = RoutingState.Create(settings.Versions, initial, stored.RunIds, now);
+        }
+        else if (stored.RunIds.Except(state.Generation.RunIds).Any())
+        {
+            state = state.Regenerate(stored.RunIds);
+        }
+
+        var (registered, id) = state.Know(settings.Versions, now).Register(name, adminAddress, now);
+        registered = registered with { Sequence = (stored.State?.Sequence ?? 0) + 1 };
+        var joined = Event("replica", "replica.joined", null, name, registered.Revision);
+        if (!await store.TryWriteAsync(stored.State, registered, [joined]))
+            return;
+        Adopt(registered);
+        _fulfilled = registered.Revision;
+        _me = registered.Replicas.First(r => r.Id == id);
+        Log.Registered(logger, name, id, registered.Revision);
+    }
+
+    private static VersionId? Single(IReadOnlyList<VersionId> versions) => versions.Count == 1 ? versions[0] : null;
+
+    /// <summary>Ends this registration. Call when no request comes in any more and those in flight have had their time.</summary>
+    public async Task LeaveAsync(CancellationToken cancellation)
+    {
+        if (_me is null)
+            return;
+        try
+        {
+            await outbox.FlushAsync(cancellation);
+            // What the instances may still be working on keeps this registration, and its leases, for RequestTimeout.
+            await ChangeAsync(
+                s => inFlight.Count > 0 ? s.Forget(Id) : s.Remove(Id, time.GetUtcNow()), "replica", "replica.left", Name);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
+        {
+            Log.LeftWithoutStore(logger, Name);
+        }
+
+        await _stop.CancelAsync();
+        await _loops;
+    }
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _wake.Dispose();
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is awake already.
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested && !IsForgotten)
+        {
+            try
+            {
+                await LookAsync();
+                IsStoreUp = true;
+                await AcknowledgeAsync(stop);
+            }
+            catch (StoreUnavailableException e)
+            {
+                if (IsStoreUp)
+                    Log.StoreAway(logger, e.Message);
+                IsStoreUp = false;
+                await ProbeAsync();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                Log.FollowFailed(logger, e);
+            }
+
+            try
+            {
+                await _wake.WaitAsync(IsStoreUp ? PollInterval : PollIntervalWhenAway, stop);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Called when the store fails, to look for a new primary.</summary>
+    public Func<Task> ProbeAsync { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Reads the state and reconciles it with what is remembered.</summary>
+    private async Task LookAsync()
+    {
+        var stored = await store.ReadAsync(View.State);
+        var mine = View.State;
+        if (stored.State is not { } found)
+        {
+            await PutAsync(null, RoutingState.Merge(mine, mine, stored.RunIds), "state.restored");
+            return;
+        }
+
+        if (found.Id != mine.Id || found.Sequence < mine.Sequence)
+        {
+            await PutAsync(found, RoutingState.Merge(mine, found, stored.RunIds), "state.merged");
+            return;
+        }
+
+        Adopt(found);
+        if (stored.RunIds.Except(found.Generation.RunIds).Any())
+        {
+            await PutAsync(found, found.Regenerate(stored.RunIds), "store.generation");
+            return;
+        }
+
+        await TendAsync(found);
+    }
+
+    private async Task PutAsync(RoutingState? expected, RoutingState next, string what)
+    {
+        next = next with { Sequence = Math.Max(next.Sequence, expected?.Sequence ?? 0) + 1 };
+        Log.StateChanged(logger, what, next.Revision);
+        if (await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
+            Adopt(next);
+        else
+            Wake();
+    }
+
+    /// <summary>The registry's housekeeping: this replica's place in it, and the dead ones'.</summary>
+    private async Task TendAsync(RoutingState state)
+    {
+        var entry = state.Replicas.FirstOrDefault(r => r.Id == Id);
+        if (entry?.Forgotten == true || entry is null && state.RemovedReplicas.Contains(Id))
+        {
+            if (!IsLeaving)
+                BeForgotten();
+            return;
+        }
+
+        if (entry is null)
+            await ChangeAsync(s => s.Restore(_me!), Name, "replica.restored", Name);
+        if (state.Know(settings.Versions, time.GetUtcNow()) != state)
+            await ChangeAsync(s => s.Know(settings.Versions, time.GetUtcNow()), Name, "versions.known", null);
+        foreach (var dead in state.Replicas.Where(r => r.Forgotten && r.Id != Id))
+        {
+            // Measured here from when it was first seen, so that no two clocks are compared.
+            if (!_forgottenSince.TryGetValue(dead.Id, out var since))
+                _forgottenSince[dead.Id] = time.GetTimestamp();
+            else if (time.GetElapsedTime(since) >= settings.Options.RequestTimeout)
+                await ChangeAsync(s => s.Remove(dead.Id, time.GetUtcNow()), Name, "replica.removed", dead.Name);
+        }
+
+        var settled = time.GetUtcNow() - settings.Options.Store.SessionTtl;
+        if (state.Settle(settled) != state)
+            await ChangeAsync(s => s.Settle(settled), Name, "versions.settled", null);
+    }
+
+    private void BeForgotten()
+    {
+        IsForgotten = true;
+        NotReadyReason = "This replica was forgotten; it serves no session and ends.";
+        Log.Forgotten(logger, Name);
+        OnForgotten?.Invoke();
+    }
+
+    private void Adopt(RoutingState state)
+    {
+        TaskCompletionSource changed;
+        lock (_lock)
+        {
+            if (_view is { } current && current.State.Id == state.Id && current.State.Sequence >= state.Sequence)
+                return;
+            instances.Apply(state);
+            Volatile.Write(ref _view, new RoutingView(state, _view, settings.Options));
+            changed = _changed;
+            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        metrics.Routing(state);
+        changed.TrySetResult();
+    }
+
+    /// <summary>Carries out a command on the routing state and applies it here at once.</summary>
+    public async Task<Change> ChangeAsync(
+        Func<RoutingState, Change> command, string who, string what, string? to, string? from = null)
+    {
+        while (true)
+        {
+            var stored = await store.ReadAsync(View.State);
+            if (stored.State is not { } state || state.Id != View.State.Id || state.Sequence < View.State.Sequence)
+                throw new StoreUnavailableException("The store has lost the routing state; it is being put back.");
+            var change = command(state);
+            if (change.State is not { } next || ReferenceEquals(next, state))
+                return change;
+            next = next with { Sequence = state.Sequence + 1 };
+            if (!await store.TryWriteAsync(state, next, [Event(who, what, from, to, next.Revision)]))
+                continue;
+            Adopt(next);
+            Wake();
+            return next;
+        }
+    }
+
+    public AuditEvent Event(string who, string what, string? from, string? to, long revision, string result = "ok") =>
+        new("", time.GetUtcNow(), who, what, from, to, result, revision);
+
+    /// <summary>Waits until the state fulfils a condition; false: it did not in time.</summary>
+    public async Task<bool> WaitForAsync(Func<RoutingState, bool> condition, TimeSpan patience)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+                changed = _changed.Task;
+            if (condition(View.State))
+                return true;
+            var left = patience - time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero || !await CompletesAsync(changed, left))
+                return condition(View.State);
+        }
+    }
+
+    /// <summary>A request has met a store that is ahead of, or other than, its view: look at once and wait for another view.</summary>
+    public async Task<bool> NewerAsync(RoutingView view, TimeSpan patience)
+    {
+        Task changed;
+        lock (_lock)
+            changed = _changed.Task;
+        if (!ReferenceEquals(view, View))
+            return true;
+        Wake();
+        return await CompletesAsync(changed, patience);
+    }
+
+    private async Task<bool> CompletesAsync(Task task, TimeSpan patience)
+    {
+        try
+        {
+            await task.WaitAsync(patience, time);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+}

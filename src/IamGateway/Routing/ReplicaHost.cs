@@ -1,0 +1,42 @@
+using IamGateway.Admin;
+using IamGateway.Configuration;
+using IamGateway.Pins;
+
+namespace IamGateway.Routing;
+
+/// <summary>Ties the replica to the life of the process: registered before the proxy listens, gone after its last request.</summary>
+internal sealed class ReplicaHost(
+    Replica replica, AdminHost admin, GatewaySettings settings, IHostApplicationLifetime lifetime, IServiceProvider services)
+    : IHostedLifecycleService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (services.GetService<RedisConnection>() is { } redis)
+            replica.ProbeAsync = redis.ProbeAsync;
+        replica.OnForgotten = () =>
+        {
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+        };
+        lifetime.ApplicationStopping.Register(() => replica.IsLeaving = true);
+        var address = $"{Environment.MachineName}:{admin.Port}";
+        await replica.StartAsync(address, address, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Every server has stopped: nothing comes in any more.</summary>
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(settings.Options.Store.Timeout * 5);
+        if (!replica.IsForgotten)
+            await replica.LeaveAsync(patience.Token);
+    }
+}

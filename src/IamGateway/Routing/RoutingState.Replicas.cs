@@ -1,0 +1,139 @@
+using System.Collections.Immutable;
+
+namespace IamGateway.Routing;
+
+/// <summary>Registry, acknowledgements and store generation.</summary>
+internal sealed partial record RoutingState
+{
+    /// <summary>
+    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it acknowledges it.
+    /// Another registration of the same admin address is of a dead process.
+    /// </summary>
+    public (RoutingState State, long Id) Register(string name, string adminAddress, DateTimeOffset now)
+    {
+        var id = NextReplica;
+        var entry = new ReplicaEntry(id, name, adminAddress, now, Revision, Forgotten: false);
+        var state = this with
+        {
+            NextReplica = id + RandomGap(),
+            Replicas =
+            [
+                .. Replicas.Select(r => r.AdminAddress == adminAddress ? r with { Forgotten = true } : r),
+                entry,
+            ],
+        };
+        return (state, id);
+    }
+
+    /// <summary>Puts a registration back that a store without memory has lost.</summary>
+    public RoutingState Restore(ReplicaEntry entry) => Replicas.Any(r => r.Id == entry.Id)
+        ? this
+        : this with
+        {
+            Replicas = Replicas.Add(entry with { Acknowledged = 0 }),
+            NextReplica = Math.Max(NextReplica, entry.Id + RandomGap()),
+        };
+
+    /// <summary>Says that a process is dead; it still counts until <see cref="Remove"/>.</summary>
+    public RoutingState Forget(long id) =>
+        this with { Replicas = [.. Replicas.Select(r => r.Id == id ? r with { Forgotten = true } : r)] };
+
+    /// <summary>Ends a registration: nothing of it is at work any more, its leases are void.</summary>
+    public RoutingState Remove(long id, DateTimeOffset now)
+    {
+        if (Replicas.All(r => r.Id != id))
+            return this;
+        var removed = RemovedReplicas.Add(id);
+        return (this with
+        {
+            Replicas = Replicas.RemoveAll(r => r.Id == id),
+            RemovedReplicas = removed.Length > RememberedRemovals ? removed.RemoveAt(0) : removed,
+        }).Advance(now);
+    }
+
+    /// <summary>Records that a replica has applied a revision, and takes the next step if it was the last one to.</summary>
+    public RoutingState Acknowledge(long id, long revision, DateTimeOffset now) => (this with
+    {
+        Replicas =
+        [
+            .. Replicas.Select(r => r.Id == id ? r with { Acknowledged = Math.Max(r.Acknowledged, revision) } : r),
+        ],
+    }).Advance(now);
+
+    /// <summary>The step that follows when every registered replica has acknowledged the present phase.</summary>
+    private RoutingState Advance(DateTimeOffset now)
+    {
+        if (IsQuiet || Replicas.IsEmpty || Replicas.Any(r => r.Acknowledged < PhaseRevision))
+            return this;
+        switch (Phase)
+        {
+            case RoutingPhase.Flush:
+                return Revised().EnterPrepare();
+            case RoutingPhase.Prepare:
+                var activated = this with
+                {
+                    Versions =
+                    [
+                        .. Versions.Select(v => v.Version == Pending
+                            ? v with { Status = VersionStatus.Active, Since = now }
+                            : v),
+                    ],
+                };
+                return (activated.Revised() with
+                {
+                    Versions = activated.WithWeights(PendingWeights!),
+                    Pending = null,
+                    PendingWeights = null,
+                }).Enter(RoutingPhase.Active);
+            case RoutingPhase.Closing:
+                return End(Older!.Version, VersionStatus.Retired, now);
+            default:
+                return End(Newest.Version, VersionStatus.Revoked, now);
+        }
+    }
+
+    private RoutingState End(VersionId version, VersionStatus status, DateTimeOffset now)
+    {
+        var ended = Revised() with
+        {
+            Versions =
+            [
+                .. Versions.Select(v => v.Version == version ? v with { Status = status, Weight = 0, Since = now } : v),
+            ],
+        };
+        return ended.Enter(ended.QuietPhase());
+    }
+
+    /// <summary>The store's data are not the ones that were acknowledged: all claims must be made anew.</summary>
+    public RoutingState Regenerate(ImmutableArray<string> runIds)
+    {
+        var revised = Revised();
+        return revised with
+        {
+            PhaseRevision = revised.Revision,
+            Generation = new StoreGeneration(RandomTag(), runIds, revised.Revision),
+        };
+    }
+
+    /// <summary>
+    /// Two histories of the state meet after the store lost one: the higher revision wins, the registries unite, and everything
+    /// is acknowledged anew.
+    /// </summary>
+    public static RoutingState Merge(RoutingState remembered, RoutingState found, ImmutableArray<string> runIds)
+    {
+        var (winner, other) = (remembered.Revision, remembered.Sequence).CompareTo((found.Revision, found.Sequence)) >= 0
+            ? (remembered, found)
+            : (found, remembered);
+        var missing = other.Replicas.Where(r =>
+            winner.Replicas.All(w => w.Id != r.Id) && !winner.RemovedReplicas.Contains(r.Id));
+        var merged = winner with
+        {
+            Sequence = Math.Max(winner.Sequence, other.Sequence),
+            Revision = Math.Max(winner.Revision, other.Revision),
+            NextReplica = Math.Max(winner.NextReplica, other.NextReplica),
+            NextOrdinal = Math.Max(winner.NextOrdinal, other.NextOrdinal),
+            Replicas = [.. winner.Replicas.AddRange(missing).Select(r => r with { Acknowledged = 0 })],
+        };
+        return merged.Know(other.Versions.Select(v => v.Version), default).Regenerate(runIds);
+    }
+}

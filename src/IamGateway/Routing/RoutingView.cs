@@ -1,0 +1,98 @@
+using System.Collections.Frozen;
+using IamGateway.Configuration;
+using IamGateway.Pins;
+using IamGateway.Sessions;
+
+namespace IamGateway.Routing;
+
+/// <summary>One routing state as a replica applies it: immutable, made once, read by every request.</summary>
+internal sealed class RoutingView
+{
+    private readonly VersionId?[] _byOrdinal;
+
+    public RoutingView(RoutingState state, RoutingView? previous, GatewayOptions options)
+    {
+        State = state;
+        Names = KeepsNames(previous, state) ? previous!.Names : new NameCache(options.Store.CachedNames);
+        Secret = Convert.FromBase64String(state.HashKey);
+        Ended = state.EndedSessions.Select(e => SessionKey.TryParse(e, out var key) ? key : default).ToFrozenSet();
+        var newest = state.Newest;
+        var older = state.Older;
+        var revoking = state.Phase == RoutingPhase.Revoking;
+        // While the newest version is being taken back the older one is where new sessions go.
+        var home = revoking ? older! : newest;
+        Newest = home.Ordinal;
+        Older = revoking ? 0 : older?.Ordinal ?? 0;
+        Top = state.TopOrdinal;
+        Final = newest.Ordinal == Top ? Top : 0;
+        IsClosing = state.Phase == RoutingPhase.Closing;
+        NewCut = Older == 0 ? 10_000 : newest.Weight * 100;
+        _byOrdinal = new VersionId?[state.Versions.Max(v => v.Ordinal) + 1];
+        foreach (var version in state.Versions.Where(v => v.Ordinal > 0))
+            _byOrdinal[version.Ordinal] = version.Version;
+        var revokedAbove = state.Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > newest.Ordinal);
+        Terms = new ClaimTerms
+        {
+            Generation = state.Generation.Tag,
+            RunIds = string.Join(' ', state.Generation.RunIds),
+            GenerationAcknowledged = state.GenerationAcknowledged,
+            Newest = home.Ordinal,
+            Top = Top,
+            Final = Final,
+            RaiseTo = state.Phase is RoutingPhase.Active or RoutingPhase.Closing && Older != 0 ? newest.Ordinal : 0,
+            Cut = IsClosing ? 10_000 : state.MigrateExisting ? NewCut : 0,
+            UnknownEnds = revokedAbove,
+            UnknownWaits = revoking,
+            Revoked = [.. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal)],
+            Replicas = [.. state.Replicas.Select(r => r.Id)],
+            NextReplica = state.NextReplica,
+            MaxDeferral = options.Migration.MaxDeferral,
+            MaxWait = options.Migration.MaxWait,
+            MaxHold = options.Migration.MaxHold,
+            SessionTtl = options.Store.SessionTtl,
+        };
+    }
+
+    public RoutingState State { get; }
+
+    /// <summary>What this replica remembers under this state; a request that still holds an older view writes to the older memory.</summary>
+    public NameCache Names { get; }
+
+    /// <summary>Key of the keyed hashes that name sessions.</summary>
+    public byte[] Secret { get; }
+
+    /// <summary>Sessions that an operator has ended, by the name that holds the record.</summary>
+    public FrozenSet<SessionKey> Ended { get; }
+
+    /// <summary>Ordinal of the version of new and unknown sessions.</summary>
+    public int Newest { get; }
+
+    /// <summary>Ordinal of the version below it, or 0.</summary>
+    public int Older { get; }
+
+    /// <summary>Highest ordinal in play; below it a request needs a lease.</summary>
+    public int Top { get; }
+
+    /// <summary>The ordinal at which pins may be cached, or 0.</summary>
+    public int Final { get; }
+
+    public bool IsClosing { get; }
+
+    /// <summary>New sessions with a bucket below it go to the newest version, 0 to 10,000.</summary>
+    public int NewCut { get; }
+
+    public ClaimTerms Terms { get; }
+
+    /// <summary>Every session request asks the store, unless its pin is known to be final.</summary>
+    public bool IsStrict => State.Phase > RoutingPhase.Flush;
+
+    /// <summary>Names are in the store before the headers that hand them out leave.</summary>
+    public bool NamesFirst => State.Phase != RoutingPhase.Steady;
+
+    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other names.
+    private static bool KeepsNames(RoutingView? previous, RoutingState state) =>
+        previous is not null && previous.State.Id == state.Id
+        && (previous.State.Phase == state.Phase || state.Phase is not (RoutingPhase.Prepare or RoutingPhase.Steady));
+
+    public VersionId VersionOf(int ordinal) => _byOrdinal[ordinal]!;
+}

@@ -1,0 +1,36 @@
+namespace IamGateway.Sessions;
+
+/// <summary>
+/// Reads one Cookie header on spans, leniently (RFC 6265 §5.4): pairs without "=" are skipped, surrounding white space and
+/// one pair of quotes are taken off, several cookies of one name are all seen.
+/// </summary>
+internal ref struct CookieHeader(ReadOnlySpan<char> header)
+{
+    private ReadOnlySpan<char> _rest = header;
+
+    public ReadOnlySpan<char> Name { get; private set; }
+
+    public ReadOnlySpan<char> Value { get; private set; }
+
+    public bool MoveNext()
+    {
+        while (!_rest.IsEmpty)
+        {
+            var end = _rest.IndexOf(';');
+            var pair = end < 0 ? _rest : _rest[..end];
+            _rest = end < 0 ? default : _rest[(end + 1)..];
+            var equals = pair.IndexOf('=');
+            if (equals <= 0)
+                continue;
+            Name = pair[..equals].Trim();
+            Value = Unquote(pair[(equals + 1)..].Trim());
+            if (!Name.IsEmpty)
+                return true;
+        }
+
+        return false;
+    }
+
+    public static ReadOnlySpan<char> Unquote(ReadOnlySpan<char> value) =>
+        value is ['"', .. var inner, '"'] ? inner : value;
+}

@@ -1,0 +1,267 @@
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Pins;
+using IamGateway.Routing;
+using Microsoft.AspNetCore.Http;
+
+namespace IamGateway.Sessions;
+
+/// <summary>
+/// Binds every handle that a response hands out to the session of its request, before the headers leave: behind the response in
+/// the steady state, in the store first at any other time.
+/// </summary>
+internal sealed class IssuedNames(
+    SessionRules rules, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings, TimeProvider time)
+{
+    /// <summary>Looks at the headers of a response. After a refusal the response must not leave.</summary>
+    public ValueTask OnHeadersAsync(HttpContext http, GatewayRequest request)
+    {
+        if (http.Response.Headers.SetCookie.Count == 0 && http.Response.Headers.Location.Count == 0)
+            return ValueTask.CompletedTask;
+        var issued = Find(http, request);
+        return issued is null ? ValueTask.CompletedTask : BindAsync(request, issued);
+    }
+
+    private List<Handle>? Find(HttpContext http, GatewayRequest request)
+    {
+        List<Handle>? issued = null;
+        List<Handle>? ended = null;
+        var secret = request.View.Secret;
+        for (var i = 0; i < rules.All.Count; i++)
+        {
+            var rule = rules.All[i];
+            if (rule.Issue == HandleIssue.None || !rule.ReadsResponsesUnder(http.Request.Path))
+                continue;
+            switch (rule.Issue)
+            {
+                case HandleIssue.SetCookie:
+                    FindCookies(http.Response.Headers.SetCookie, rule, i, secret, request, ref issued, ref ended);
+                    break;
+                case HandleIssue.LocationQuery or HandleIssue.LocationFragment:
+                    foreach (var location in http.Response.Headers.Location)
+                        Add(InLocation(location, rule), rule, i, secret, ref issued);
+                    break;
+            }
+        }
+
+        // A new cookie beside the deleted one is a rotation and no log-out.
+        if (issued is null && ended is not null)
+        {
+            foreach (var handle in ended)
+                outbox.Add(new StoreWrite(StoreWriteKind.End, handle.Key));
+        }
+
+        return issued;
+    }
+
+    private void FindCookies(
+        Microsoft.Extensions.Primitives.StringValues headers, SessionRule rule, int index, byte[] secret,
+        GatewayRequest request, ref List<Handle>? issued, ref List<Handle>? ended)
+    {
+        foreach (var header in headers)
+        {
+            if (!SetCookieHeader.TryParse(header, time.GetUtcNow(), out var cookie)
+                || !cookie.Name.SequenceEqual(rule.IssueName))
+                continue;
+            if (!cookie.Expires)
+            {
+                if (SessionRules.TryKey(cookie.Value, rule, secret, out var key))
+                    (issued ??= []).Add(new Handle(key, index));
+                continue;
+            }
+
+            for (var i = 0; i < request.HandleCount; i++)
+            {
+                if (request[i].Rule == index)
+                    (ended ??= []).Add(request[i]);
+            }
+        }
+    }
+
+    private static string? InLocation(string? location, SessionRule rule)
+    {
+        if (location is null)
+            return null;
+        var hash = location.IndexOf('#');
+        if (rule.Issue == HandleIssue.LocationFragment)
+            return hash < 0 ? null : SessionRules.FindParameter(location.AsSpan(hash + 1), rule.IssueName!);
+        var url = hash < 0 ? location.AsSpan() : location.AsSpan(0, hash);
+        var mark = url.IndexOf('?');
+        return mark < 0 ? null : SessionRules.FindParameter(url[(mark + 1)..], rule.IssueName!);
+    }
+
+    /// <summary>Adds a handle found elsewhere in a response, for example in its body.</summary>
+    public static void Add(string? value, SessionRule rule, int index, byte[] secret, ref List<Handle>? issued)
+    {
+        if (value is not null && SessionRules.TryKey(value, rule, secret, out var key))
+            (issued ??= []).Add(new Handle(key, index));
+    }
+
+    /// <summary>Records the handles; sets the request's refusal if that must be and cannot be.</summary>
+    public async ValueTask BindAsync(GatewayRequest request, List<Handle> issued)
+    {
+        foreach (var handle in issued)
+        {
+            if (IsKnown(request, handle.Key))
+                continue;
+            if (!await TryBindAsync(request, handle))
+            {
+                SessionRouter.Refuse(request, RefusalCode.StoreUnavailable);
+                return;
+            }
+        }
+    }
+
+    private static bool IsKnown(GatewayRequest request, SessionKey key)
+    {
+        if (request.Root == key)
+            return true;
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            if (request[i].Key == key)
+                return true;
+        }
+
+        return false;
+    }
+
+    private async ValueTask<bool> TryBindAsync(GatewayRequest request, Handle handle)
+    {
+        var view = replica.View;
+        if (!view.NamesFirst)
+        {
+            Queue(view, request, handle);
+            Interlocked.MemoryBarrier();
+            view = replica.View;
+            if (!view.NamesFirst)
+                return true;
+            // The phase changed between: whoever flushes has seen what was queued, or it is waited for here.
+            return await IsFlushedAsync() && await IsLeasedAsync(request);
+        }
+
+        var attempts = 0;
+        while (true)
+        {
+            try
+            {
+                if (await WriteAsync(view, request, handle))
+                    return true;
+            }
+            catch (StoreUnavailableException)
+            {
+                if (view.Final == 0 || request.Ordinal != view.Final || !view.IsStrict)
+                    return false;
+                // At the newest version an unknown name goes to the same place; it must be known before the next rollout only.
+                Queue(view, request, handle);
+                return true;
+            }
+
+            if (++attempts > 3 || !await replica.NewerAsync(view, settings.Options.Migration.MaxWait))
+                return false;
+            view = replica.View;
+        }
+    }
+
+    /// <summary>The phase turned strict around this response, perhaps after the replica looked for what to lease.</summary>
+    private async Task<bool> IsLeasedAsync(GatewayRequest request)
+    {
+        var view = replica.View;
+        try
+        {
+            if (view.IsStrict && request.Ordinal < view.Top)
+                await replica.LeaseAsync(view, request);
+            return true;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<bool> IsFlushedAsync()
+    {
+        try
+        {
+            await outbox.FlushAsync(CancellationToken.None).WaitAsync(settings.Options.Migration.MaxWait, time);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The record that a new handle of this request belongs to; null: the request begins a session.</summary>
+    private static SessionKey? Owner(RoutingView view, GatewayRequest request, int rule)
+    {
+        if (request.HandleFor(rule) is { } name)
+        {
+            // A name that this replica did not see issued is not taken for a record: the new one is chained to it.
+            return view.Names.TryGet(name, out var entry) && entry.Root is { } root ? root : name;
+        }
+
+        return request.Root;
+    }
+
+    private void Queue(RoutingView view, GatewayRequest request, Handle handle)
+    {
+        if (Owner(view, request, handle.Rule) is { } owner)
+        {
+            outbox.Add(new StoreWrite(StoreWriteKind.Link, handle.Key, Target: owner));
+            view.Names.Set(handle.Key, new NameCache.Entry(owner, 0, time.GetTimestamp()));
+            lock (request)
+                request.Root ??= owner;
+            return;
+        }
+
+        outbox.Add(new StoreWrite(
+            StoreWriteKind.Record, handle.Key, Ordinal: request.Ordinal, Bucket: Math.Max(request.Bucket, 0)));
+        view.Names.Set(handle.Key, new NameCache.Entry(handle.Key, 0, time.GetTimestamp()));
+        lock (request)
+            request.Root = handle.Key;
+    }
+
+    private async ValueTask<bool> WriteAsync(RoutingView view, GatewayRequest request, Handle handle)
+    {
+        if (Owner(view, request, handle.Rule) is { } owner)
+        {
+            if (owner != handle.Key && !await store.LinkAsync(view.Terms, handle.Key, owner))
+                return false;
+            Remember(view, request, handle.Key, owner);
+            return true;
+        }
+
+        // The request that begins a session is at work on it until its response ends.
+        LeaseId? lease = request.Ordinal < view.Top ? new LeaseId(replica.Id, request.Number) : null;
+        var key = handle.Key;
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
+        {
+            var reply = await store.LeaseAsync(view.Terms, key, lease, request.Ordinal, Math.Max(request.Bucket, 0));
+            if (reply.Outcome == ClaimOutcome.StaleGeneration)
+                return false;
+            if (reply.Outcome == ClaimOutcome.Alias)
+            {
+                key = reply.Target;
+                continue;
+            }
+
+            lock (request)
+            {
+                request.Root = key;
+                if (lease is not null)
+                    request.AddLease(key, view.Terms.Generation);
+            }
+
+            Remember(view, request, handle.Key, key);
+            return true;
+        }
+
+        return false;
+    }
+
+    private void Remember(RoutingView view, GatewayRequest request, SessionKey name, SessionKey root)
+    {
+        var final = view.IsStrict && request.Ordinal == view.Final ? view.Final : 0;
+        view.Names.Set(name, new NameCache.Entry(root, final, time.GetTimestamp()));
+    }
+}

@@ -1,0 +1,53 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace IamGateway.Sessions;
+
+/// <summary>
+/// A handle's name in the store: HMAC-SHA-256 over rule name and value, cut to 128 bits. The value cannot be had from it,
+/// so it may be shown to operators.
+/// </summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionKey>
+{
+    public const int Size = 16;
+
+    /// <summary>The key of a handle's value under one rule; values of different rules never meet.</summary>
+    public static SessionKey Of(ReadOnlySpan<byte> secret, string ruleName, ReadOnlySpan<char> value)
+    {
+        var length = Encoding.UTF8.GetMaxByteCount(ruleName.Length + 1 + value.Length);
+        byte[]? rented = null;
+        var buffer = length <= 1024
+            ? stackalloc byte[1024]
+            : rented = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
+        var written = Encoding.UTF8.GetBytes(ruleName, buffer);
+        buffer[written++] = 0;
+        written += Encoding.UTF8.GetBytes(value, buffer[written..]);
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(secret, buffer[..written], hash);
+        CryptographicOperations.ZeroMemory(buffer[..written]);
+        if (rented is not null)
+            System.Buffers.ArrayPool<byte>.Shared.Return(rented);
+        return Read(hash);
+    }
+
+    public static SessionKey Read(ReadOnlySpan<byte> bytes) => new(BinaryPrimitives.ReadUInt128BigEndian(bytes));
+
+    public void Write(Span<byte> bytes) => BinaryPrimitives.WriteUInt128BigEndian(bytes, Value);
+
+    public static bool TryParse(string? text, out SessionKey key)
+    {
+        key = default;
+        if (text is not { Length: Size * 2 }
+            || !UInt128.TryParse(text, System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value))
+            return false;
+        key = new SessionKey(value);
+        return true;
+    }
+
+    public int CompareTo(SessionKey other) => Value.CompareTo(other.Value);
+
+    public override string ToString() => Value.ToString("x32", null);
+}

@@ -24,7 +24,7 @@ internal static class GatewayHost
         if (builder is null)
             return Report(problems);
         await using var demo = await DemoMode.StartAsync(builder.Configuration, builder.Environment);
-        var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.IsDevelopment(), problems);
+        var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.EnvironmentName, problems);
         if (settings is null)
             return Report(problems);
         var metrics = new GatewayMetrics();

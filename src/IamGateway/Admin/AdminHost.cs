@@ -58,8 +58,8 @@ internal sealed class AdminHost(
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseAuthentication();
         _app.UseAuthorization();
-        _app.MapOpenApi("/openapi/{documentName}.json");
-        _app.MapMetrics("/metrics", metrics.Registry);
+        _app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        _app.MapMetrics("/metrics", metrics.Registry).AllowAnonymous();
         _app.MapHealth();
         _app.MapAdminApi();
         await _app.StartAsync(cancellationToken);

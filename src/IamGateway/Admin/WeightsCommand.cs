@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using IamGateway.Configuration;
 using IamGateway.Instances;
 using IamGateway.Routing;
 
@@ -24,7 +25,8 @@ internal sealed record WeightsResult(
 /// Sets the weights and sees to it that all replicas apply them. The activation of a version that some replica does not
 /// acknowledge is taken back, so that nothing is half done.
 /// </summary>
-internal sealed class WeightsCommand(Replica replica, InstanceTable instances)
+internal sealed class WeightsCommand(
+    Replica replica, InstanceTable instances, GatewaySettings settings, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
@@ -64,7 +66,12 @@ internal sealed class WeightsCommand(Replica replica, InstanceTable instances)
             }
         }
 
-        return state.SetWeights(weights);
+        var change = state.SetWeights(weights);
+        if (!settings.Options.TestOnly.IsOff(ProtocolRule.Acknowledgement))
+            return change;
+        while (change.State is { IsQuiet: false } next)
+            change = next.Replicas.Aggregate(next, (s, r) => s.Acknowledge(r.Id, s.Revision, time.GetUtcNow()));
+        return change;
     }
 
     private async Task<WeightsResult> ActivateAsync(RoutingState begun, VersionId version, string who, long started)

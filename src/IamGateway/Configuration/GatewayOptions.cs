@@ -36,6 +36,8 @@ internal sealed class GatewayOptions
     public WitnessOptions Witness { get; set; } = new();
 
     public AdminOptions Admin { get; set; } = new();
+
+    public TestOnlyOptions TestOnly { get; set; } = new();
 }
 
 internal enum SessionAffinity

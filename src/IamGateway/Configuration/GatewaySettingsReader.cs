@@ -12,8 +12,10 @@ internal static class GatewaySettingsReader
 {
     private const string Section = "IamGateway";
 
-    public static GatewaySettings? Read(IConfiguration configuration, bool isDevelopment, ConfigurationProblems problems)
+    public static GatewaySettings? Read(IConfiguration configuration, string environment, ConfigurationProblems problems)
     {
+        var isTest = environment == "Test";
+        var isDevelopment = environment == Environments.Development;
         var section = configuration.GetSection(Section);
         problems.CheckShape(section, typeof(GatewayOptions));
         if (problems.Any)
@@ -30,6 +32,8 @@ internal static class GatewaySettingsReader
         CheckDiscovery(options, instances, problems);
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
+        if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
+            problems.Add($"{Section}:TestOnly:DisabledRules", "rules of the guarantee can be switched off in the environment Test only; remove it.");
         var stateless = Paths(options.Stateless, $"{Section}:Stateless", problems);
         var hold = Paths(options.Migration.HoldPaths, $"{Section}:Migration:HoldPaths", problems);
         return problems.Any

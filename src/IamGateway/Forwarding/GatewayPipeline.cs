@@ -96,11 +96,14 @@ internal sealed class GatewayPipeline(
     // Only what provably never reached an instance: an IAM takes a repeated call for a failed login attempt.
     private static bool CanRetry(HttpContext http, GatewayRequest request) =>
         request.Refusal == RefusalCode.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested
-        && http.GetForwarderErrorFeature() is { Error: ForwarderError.Request, Exception: HttpRequestException
+        && http.GetForwarderErrorFeature() is
         {
-            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            Error: ForwarderError.Request, Exception: HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
                 or HttpRequestError.SecureConnectionError,
-        } };
+            }
+        };
 
     private static DestinationState[] Others(IReadOnlyList<DestinationState> tried, IReverseProxyFeature proxy) =>
         [.. tried.Where(d => d != proxy.ProxiedDestination)];
@@ -114,7 +117,8 @@ internal sealed class GatewayPipeline(
         if (request.InstanceId is { } instance)
             recorder.For(instance, request.Version!).InFlight.Dec();
         request.IsOut |= request.Ordinal == 0;
-        if (request.Ordinal == 0 || http.GetForwarderErrorFeature() is not { } error || !IsCutOff(error.Error))
+        if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff)
+            || http.GetForwarderErrorFeature() is not { } error || !IsCutOff(error.Error))
         {
             Finish(request);
             return;

@@ -43,7 +43,8 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
         foreach (var instance in _instances.All)
         {
             destinations[instance.Id] = (destinations.GetValueOrDefault(instance.Id) ?? new DestinationConfig())
-                with { Address = instance.Address };
+                with
+            { Address = instance.Address };
         }
 
         return cluster with

@@ -6,6 +6,9 @@ namespace IamGateway.Pins;
 /// </summary>
 internal sealed record ClaimTerms
 {
+    /// <summary>Stands for every server in <see cref="RunIds"/>; for tests only.</summary>
+    public const string AnyServer = "*";
+
     /// <summary>The store generation; a record stamped with another one proves nothing about an old version.</summary>
     public required string Generation { get; init; }
 

@@ -11,6 +11,7 @@ internal sealed partial class RedisPinStore
     // a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
     private const string Prelude = """
         local function generation_ok(tag, runids)
+          if runids == '*' then return true end
           local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
           if not string.find(runids, own, 1, true) then return false end
           return #KEYS < 2 or redis.call('GET', KEYS[2]) == tag

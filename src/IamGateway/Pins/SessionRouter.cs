@@ -51,9 +51,10 @@ internal sealed class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
-        if (view.Final != 0 && AllFinal(request, view))
+        if (AllFinal(request, view))
         {
-            Send(request, view, view.Final, Decision.Final);
+            view.Names.TryGet(request[0].Key, out var remembered);
+            Send(request, view, remembered.Final, Decision.Final);
             return ValueTask.CompletedTask;
         }
 
@@ -124,7 +125,8 @@ internal sealed class SessionRouter(
     {
         for (var i = 0; i < request.HandleCount; i++)
         {
-            if (!view.Names.TryGet(request[i].Key, out var entry) || entry.Final != view.Final)
+            if (!view.Names.TryGet(request[i].Key, out var entry) || entry.Final == 0
+                || entry.Final != view.Final && !(entry.Final != 0 && settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal)))
                 return false;
         }
 

@@ -1,3 +1,4 @@
+using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Sessions;
@@ -57,7 +58,8 @@ internal sealed partial class Replica
         var mark = outbox.Mark();
         if (view.NamesFirst && !await UntilAsync(view, () => outbox.IsThrough(mark), stop))
             return false;
-        if (view.IsStrict)
+        var rules = settings.Options.TestOnly;
+        if (view.IsStrict && !rules.IsOff(ProtocolRule.InFlightLease))
         {
             // 2. Nobody decides under an earlier revision any more.
             foreach (var request in inFlight.Snapshot())
@@ -76,7 +78,7 @@ internal sealed partial class Replica
 
         // 4. Nothing is at work on a version that is closing.
         var started = time.GetTimestamp();
-        return !view.IsClosing || await UntilAsync(view, () => IsEmptyBelow(view, started), stop);
+        return !view.IsClosing || rules.IsOff(ProtocolRule.Closing) || await UntilAsync(view, () => IsEmptyBelow(view, started), stop);
     }
 
     private static bool DecidesUnderEarlier(GatewayRequest request, RoutingView view) =>

@@ -12,8 +12,12 @@ internal sealed class RoutingView
 
     public RoutingView(RoutingState state, RoutingView? previous, GatewayOptions options)
     {
+        var rules = options.TestOnly;
         State = state;
-        Names = KeepsNames(previous, state) ? previous!.Names : new NameCache(options.Store.CachedNames);
+        NamesFirst = state.Phase != RoutingPhase.Steady && !rules.IsOff(ProtocolRule.NamesFirst);
+        Names = KeepsNames(previous, state) || previous is not null && rules.IsOff(ProtocolRule.StaleFinal)
+            ? previous!.Names
+            : new NameCache(options.Store.CachedNames);
         Secret = Convert.FromBase64String(state.HashKey);
         Ended = state.EndedSessions.Select(e => SessionKey.TryParse(e, out var key) ? key : default).ToFrozenSet();
         var newest = state.Newest;
@@ -33,9 +37,9 @@ internal sealed class RoutingView
         var revokedAbove = state.Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > newest.Ordinal);
         Terms = new ClaimTerms
         {
-            Generation = state.Generation.Tag,
-            RunIds = string.Join(' ', state.Generation.RunIds),
-            GenerationAcknowledged = state.GenerationAcknowledged,
+            Generation = rules.IsOff(ProtocolRule.Generation) ? "0" : state.Generation.Tag,
+            RunIds = rules.IsOff(ProtocolRule.Generation) ? ClaimTerms.AnyServer : string.Join(' ', state.Generation.RunIds),
+            GenerationAcknowledged = rules.IsOff(ProtocolRule.Generation) || state.GenerationAcknowledged,
             Newest = home.Ordinal,
             Top = Top,
             Final = Final,
@@ -44,8 +48,8 @@ internal sealed class RoutingView
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking,
             Revoked = [.. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal)],
-            Replicas = [.. state.Replicas.Select(r => r.Id)],
-            NextReplica = state.NextReplica,
+            Replicas = rules.IsOff(ProtocolRule.Barrier) ? [] : [.. state.Replicas.Select(r => r.Id)],
+            NextReplica = rules.IsOff(ProtocolRule.Barrier) ? long.MaxValue : state.NextReplica,
             MaxDeferral = options.Migration.MaxDeferral,
             MaxWait = options.Migration.MaxWait,
             MaxHold = options.Migration.MaxHold,
@@ -87,7 +91,7 @@ internal sealed class RoutingView
     public bool IsStrict => State.Phase > RoutingPhase.Flush;
 
     /// <summary>Names are in the store before the headers that hand them out leave.</summary>
-    public bool NamesFirst => State.Phase != RoutingPhase.Steady;
+    public bool NamesFirst { get; }
 
     // What was assumed in the steady state is forgotten when the next version is prepared; another state has other names.
     private static bool KeepsNames(RoutingView? previous, RoutingState state) =>

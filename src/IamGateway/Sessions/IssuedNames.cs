@@ -207,6 +207,8 @@ internal sealed class IssuedNames(
     {
         if (Owner(view, request, handle.Rule) is { } owner)
         {
+            if (settings.Options.TestOnly.IsOff(ProtocolRule.GuessedNames))
+                outbox.Add(new StoreWrite(StoreWriteKind.Record, owner, Ordinal: request.Ordinal));
             outbox.Add(new StoreWrite(StoreWriteKind.Link, handle.Key, Target: owner));
             view.Names.Set(handle.Key, new NameCache.Entry(owner, 0, time.GetTimestamp()));
             lock (request)
@@ -232,7 +234,9 @@ internal sealed class IssuedNames(
         }
 
         // The request that begins a session is at work on it until its response ends.
-        LeaseId? lease = request.Ordinal < view.Top ? new LeaseId(replica.Id, request.Number) : null;
+        LeaseId? lease = request.Ordinal < view.Top && !settings.Options.TestOnly.IsOff(ProtocolRule.NewSessionLease)
+            ? new LeaseId(replica.Id, request.Number)
+            : null;
         var key = handle.Key;
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {

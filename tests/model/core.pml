@@ -1,0 +1,367 @@
+/* The heart of the protocol: one session, two replicas, NR parallel requests, version 1 (old) and version 2 (new).
+   The session has one name here; names.pml is about the others. README.md says what each switch stands for.
+   A lease has no expiry, a paused replica is one that takes no step, and the store is one atomic step a script. */
+#ifndef NR
+#define NR 3
+#endif
+#ifndef MAXFAIL
+#define MAXFAIL 1
+#endif
+#define BIT(i) (1<<(i))
+#define STEADY 0        /* on version 1; Flush is the same here, it is about names */
+#define PREPARE 1
+#define ACTIVE 2
+#define CLOSING 3
+#define RETIRED 4       /* steady on version 2 */
+
+/* The store. A copy with r in front of it is what its own replica has received. */
+byte phase, rphase;             /* routing state */
+bool round;                     /* grows with a cancelled PREPARE: acknowledgements are of a revision and not of a phase */
+byte gen;                       /* store generation: grows with every fail-over and every merge of two histories */
+byte pgen;                      /* the generation in which PREPARE was entered */
+byte pin, rpin;                 /* the session's record; 0: there is none */
+byte recgen, rrecgen;           /* the generation stamped on it */
+byte lease, rlease;             /* one bit a request */
+bool reg[2] = 1;                /* registered */
+
+/* The replicas. */
+bool alive[2] = 1;
+bool ready[2] = 1;
+byte ph[2];                     /* the phase it applies */
+byte ack[2];                    /* the phase it has acknowledged, in its round */
+bool seen[2];                   /* its round */
+byte rgen[2];                   /* the generation it has acknowledged */
+bool fin[2];                    /* it remembers the session as final at 2 */
+bool queued[2];                 /* a stamp of the steady state is in its outbox */
+
+/* The requests. */
+byte st[NR];                    /* 0 not decided, 1 decided, 2 at the instance, 3 ended there */
+byte ver[NR], rep[NR];
+bool cut[NR];                   /* the client or the replica is gone */
+bool done[NR];                  /* out of its replica's table of what is in flight, leases given back */
+
+/* What is judged. */
+byte maxSent, atOld;
+
+#define GEN_ACKED ((!reg[0] || rgen[0] == gen) && (!reg[1] || rgen[1] == gen))
+#ifdef EARLY_DROP               /* a replica trusts the new generation when it has acknowledged alone */
+#define GEN_OK(r) (rgen[r] == gen)
+#else
+#define GEN_OK(r) GEN_ACKED
+#endif
+#define HAS_ACKED(r, p) (!reg[r] || (ack[r] >= p && seen[r] == round && rgen[r] == gen))
+#define ACKED(p) (HAS_ACKED(0, p) && HAS_ACKED(1, p))
+#ifdef NO_PREPARE_WAIT
+#define UNKNOWN_WAITS 0
+#else
+#define UNKNOWN_WAITS (pgen != gen)
+#endif
+#ifdef CANCEL_BLINDLY
+#define MAY_CANCEL 1
+#else
+#define MAY_CANCEL (pgen == gen)
+#endif
+/* A command of an operator, carried out by a replica. */
+#ifdef COMMAND_EARLY
+#define COMMAND(p) (phase == p && ((alive[0] && ph[0] == p && seen[0] == round) || (alive[1] && ph[1] == p && seen[1] == round)))
+#else
+#define COMMAND(p) (phase == p && GEN_ACKED)
+#endif
+#ifdef CUT_OFF_IS_OVER          /* a cut-off request leaves the table at once */
+#define IN_FLIGHT(j, r) (rep[j] == r && ver[j] == 1 && !cut[j] && (st[j] == 1 || st[j] == 2))
+#else
+#define IN_FLIGHT(j, r) (rep[j] == r && ver[j] == 1 && (st[j] == 1 || st[j] == 2 || (st[j] == 3 && cut[j] && !done[j])))
+#endif
+
+#ifdef LATE_STAMP
+#define FLUSHED(r) 1
+#define STAMPS(r) 1
+#else
+#define FLUSHED(r) (!queued[r])
+#define STAMPS(r) (ph[r] == STEADY)
+#endif
+
+inline take_lease(i) {
+  lease = lease | BIT(i);
+  /* L1: no lease that nobody will give back */
+  k = 0;
+  do
+  :: k < NR -> assert(!(lease & BIT(k)) || (k == i) || (st[k] != 0 && !done[k])); k++
+  :: k >= NR -> k = 0; break
+  od }
+
+/* The claim script. kind: 0 no answer (refused or asked again later, which another order of steps covers), 1 stays, 2 newest. */
+inline claim(i, r) {
+  kind = 0;
+#ifndef NO_GENERATION
+  if
+  :: rgen[r] != gen -> skip                                     /* the server notices */
+  :: else ->
+#endif
+    if
+    :: pin == 2 && ph[r] >= ACTIVE -> kind = 2; ver[i] = 2;
+         if :: recgen != gen -> recgen = gen; lease = 0 :: else fi
+#ifndef NO_GENERATION
+    :: !(pin == 2 && ph[r] >= ACTIVE) && !GEN_OK(r) -> skip
+    :: !(pin == 2 && ph[r] >= ACTIVE) && GEN_OK(r) && (pin == 0 || recgen != gen) ->
+#else
+    :: pin == 0 ->
+#endif
+         if                                                     /* proves nothing */
+         :: ph[r] == PREPARE && UNKNOWN_WAITS -> skip
+         :: ph[r] == PREPARE && !UNKNOWN_WAITS -> pin = (pin < 1 -> 1 : pin); recgen = gen; lease = 0;
+              kind = 1; ver[i] = pin; take_lease(i)
+         :: ph[r] >= ACTIVE -> kind = 2; ver[i] = 2; pin = 2; recgen = gen; lease = 0
+         fi
+#ifndef NO_GENERATION
+    :: pin == 2 && ph[r] == PREPARE && GEN_OK(r) && recgen == gen -> kind = 1; ver[i] = 2; take_lease(i)
+    :: pin == 1 && GEN_OK(r) && recgen == gen ->
+#else
+    :: pin == 2 && ph[r] == PREPARE -> kind = 1; ver[i] = 2; take_lease(i)
+    :: pin == 1 ->
+#endif
+         if
+         :: ph[r] <= ACTIVE -> kind = 1; ver[i] = 1; take_lease(i)          /* weight or hold path */
+#ifdef NO_BARRIER
+         :: ph[r] >= ACTIVE -> kind = 2; ver[i] = 2; pin = 2; lease = 0
+#else
+         :: ph[r] >= ACTIVE && lease == 0 -> kind = 2; ver[i] = 2; pin = 2
+         :: ph[r] == CLOSING && lease != 0 -> skip                          /* waits */
+#endif
+         fi
+    fi
+#ifndef NO_GENERATION
+  fi
+#endif
+}
+
+proctype Req(byte i) {
+  byte r; byte kind; byte k;
+end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r = 1 fi; rep[i] = r }
+  atomic {                                                      /* decide */
+    if
+    :: !alive[r] -> goto off
+    :: alive[r] && ph[r] == STEADY -> ver[i] = 1; st[i] = 1;    /* no store call */
+#ifdef STAMP
+         queued[r] = 1
+#endif
+    :: alive[r] && ph[r] == RETIRED -> ver[i] = 2; st[i] = 1
+#ifdef STALE_FINAL
+    :: alive[r] && ph[r] == PREPARE -> ver[i] = 1; st[i] = 1    /* final at 1 was remembered */
+#endif
+    :: alive[r] && (ph[r] == ACTIVE || ph[r] == CLOSING) && fin[r] -> ver[i] = 2; st[i] = 1
+    :: alive[r] && ph[r] >= PREPARE && ph[r] < RETIRED && !(ph[r] >= ACTIVE && fin[r]) ->
+         claim(i, r);
+         if
+         :: kind == 0 -> goto off
+         :: else -> st[i] = 1; if :: kind == 2 -> fin[r] = 1 :: else fi
+         fi
+    fi }
+#ifdef CLOCK_CHECKED    /* looks at the clock before it sends; it may pause after that */
+  if :: ver[i] == 1 && kind == 1 && !(lease & BIT(i)) -> st[i] = 3; done[i] = 1; goto off :: else fi;
+#endif
+  atomic {                                                      /* send */
+    if :: cut[i] -> st[i] = 3; goto off :: else fi;
+    st[i] = 2;
+#ifdef REACH_MOVE               /* the model is not empty: a session moves after a fail-over; one stays, with a lease of after it */
+    assert(!(ver[i] == 2 && maxSent == 1 && gen >= REACH_MOVE && phase == ACTIVE));
+#endif
+#ifdef REACH_STAY
+    assert(!(ver[i] == 1 && kind == 1 && gen > 0 && phase == ACTIVE));
+#endif
+    assert(ver[i] >= maxSent);                                  /* G1 */
+#ifndef ONLY_G1
+    assert(!(ver[i] == 2 && atOld > 0));                        /* G2 */
+#endif
+    if :: ver[i] == 1 -> atOld++ :: else fi;
+    if :: ver[i] > maxSent -> maxSent = ver[i] :: else fi }
+#ifdef ABORT
+  if
+  :: skip
+  :: atomic { cut[i] = 1;                                       /* the client is gone; the instance works on */
+#ifdef ABORT_RELEASES
+       lease = lease & (255 - BIT(i)); done[i] = 1; rep[i] = 2
+#endif
+     }
+  fi;
+#endif
+  atomic { st[i] = 3; if :: ver[i] == 1 -> atOld-- :: else fi }
+  atomic { if :: !cut[i] && alive[r] -> lease = lease & (255 - BIT(i)); done[i] = 1 :: else fi }
+off: skip
+}
+
+/* Leases whose request does not give them back: cut-off ones after RequestTimeout, those of a removed registration. */
+#if defined(CLOCK) || defined(CLOCK_CHECKED)
+#define EXPIRED(j) (st[j] == 1 || (cut[j] && st[j] == 3))
+#else
+#define EXPIRED(j) (cut[j] && st[j] == 3 && (alive[rep[j]] || !reg[rep[j]]))
+#endif
+#if defined(CRASH) || defined(ABORT) || defined(CLOCK) || defined(CLOCK_CHECKED)
+#define EXPIRE(j) atomic { !done[j] && EXPIRED(j) -> lease = lease & (255 - BIT(j)); done[j] = (st[j] == 3) }
+active proctype Expire() {
+end: do
+  :: EXPIRE(0)
+  :: EXPIRE(1)
+#if NR > 2
+  :: EXPIRE(2)
+#endif
+  od }
+#endif
+
+/* Puts a lease of this generation on the record for every request in flight at version 1. */
+inline lease_in_flight(r) {
+  j = 0;
+  do
+  :: j < NR ->
+       if
+       :: IN_FLIGHT(j, r) ->
+#ifdef KEEP_OLD_LEASES
+            recgen = gen;
+#else
+            if :: recgen != gen -> recgen = gen; lease = 0 :: else fi;
+#endif
+            pin = (pin < 1 -> 1 : pin); take_lease(j)
+       :: else
+       fi; j++
+  :: j >= NR -> j = 0; break
+  od }
+
+inline adopt(r) {
+  ph[r] = phase;
+  if :: seen[r] != round -> seen[r] = round; ack[r] = STEADY :: else fi }
+
+inline any_in_flight(r) {
+  j = 0; busy = 0;
+  do
+  :: j < NR -> if :: IN_FLIGHT(j, r) -> busy = 1 :: else fi; j++
+  :: j >= NR -> j = 0; break
+  od }
+
+proctype Replica(byte r) {
+  byte j; byte k; bool busy;
+end: do
+  :: atomic { alive[r] && rgen[r] == gen && (ph[r] != phase || seen[r] != round) -> adopt(r) }
+#ifdef STAMP
+  :: atomic { alive[r] && queued[r] && rgen[r] == gen -> queued[r] = 0;   /* the steady state's refresh: proven at 1 */
+       if
+       :: pin > 0 && STAMPS(r) ->
+            if :: recgen != gen -> lease = 0 :: else fi; recgen = gen
+       :: else
+       fi }
+#endif
+  :: atomic { alive[r] && ph[r] == PREPARE && ack[r] < PREPARE && rgen[r] == gen && FLUSHED(r) ->
+#ifndef NO_LEASE_IN_FLIGHT
+       lease_in_flight(r);
+#endif
+       ack[r] = PREPARE }
+  :: atomic { alive[r] && ph[r] == CLOSING && ack[r] < CLOSING && rgen[r] == gen ->
+       any_in_flight(r);
+       if :: !busy -> ack[r] = CLOSING :: else fi; busy = 0 }
+#ifdef FAIL
+  :: atomic { alive[r] && rgen[r] != gen ->                     /* another generation */
+#ifdef WAIT_OLD
+       any_in_flight(r);
+       if :: busy && ph[r] >= PREPARE -> busy = 0; goto end :: else -> busy = 0 fi;
+#endif
+#ifdef STATE
+       if
+       :: ph[r] > phase ->                                      /* puts back what it remembers */
+#ifdef NO_PUT_BACK
+            adopt(r)
+#else
+            phase = ph[r]; gen++
+#endif
+       :: else
+       fi;
+#endif
+#ifndef NO_REREAD
+       if :: ph[r] < phase -> adopt(r) :: else fi;
+#endif
+#if !defined(NO_LEASE_AGAIN) && !defined(WAIT_OLD)
+       if :: ph[r] >= PREPARE -> lease_in_flight(r) :: else fi;
+#endif
+       rgen[r] = gen }
+#endif
+#ifdef JOIN
+  :: atomic { r == 1 && !reg[1] -> reg[1] = 1; alive[1] = 1; adopt(1); ack[1] = phase; rgen[1] = gen }
+#ifdef JOIN_AT_ONCE
+  :: atomic { alive[r] && !ready[r] -> ready[r] = 1 }
+#else
+  :: atomic { alive[r] && !ready[r] && GEN_OK(r) -> adopt(r); ready[r] = 1 }
+#endif
+#endif
+  od }
+
+active proctype Control() {
+#ifdef REGISTRY_LOST
+  reg[1] = 0;                   /* the store was emptied and nobody puts replica 1 back */
+#endif
+end: do
+#ifdef ONE_STEP
+  :: atomic { COMMAND(STEADY) -> phase = ACTIVE }
+#else
+  :: atomic { COMMAND(STEADY) -> phase = PREPARE; pgen = gen }
+#endif
+  :: atomic { phase == PREPARE && ACKED(PREPARE) -> phase = ACTIVE }
+#if defined(CANCEL) || defined(CANCEL_BLINDLY)
+  :: atomic { COMMAND(PREPARE) && round == 0 && MAY_CANCEL -> phase = STEADY; round = 1 }
+#endif
+#ifdef RETIRE_AT_ONCE
+  :: atomic { COMMAND(ACTIVE) -> phase = RETIRED }
+#endif
+#ifdef RETIRE
+  :: atomic { COMMAND(ACTIVE) -> phase = CLOSING }
+  :: atomic { phase == CLOSING && ACKED(CLOSING) -> phase = RETIRED }
+#endif
+  od }
+
+#ifdef FAIL
+active proctype Store() {
+  byte n;
+end: do
+  :: atomic { rpin != pin || rlease != lease || rrecgen != recgen || rphase != phase ->
+       rpin = pin; rlease = lease; rrecgen = recgen; rphase = phase }
+  :: atomic { n < MAXFAIL -> n++; gen++; pin = rpin; lease = rlease; recgen = rrecgen;      /* a fail-over that loses writes */
+#ifdef STATE
+       phase = rphase
+#endif
+     }
+#ifdef EMPTY
+  :: atomic { n < MAXFAIL -> n++; gen++; pin = 0; lease = 0; recgen = 0; rpin = 0; rlease = 0; rrecgen = 0 }
+#endif
+#ifdef SNAP             /* a snapshot of when the session was at version 1, with or without leases of then */
+  :: atomic { n < MAXFAIL && pin >= 1 -> n++; gen++; pin = 1; recgen = 0; rpin = 1; rrecgen = 0;
+       if :: lease = 0 :: lease = BIT(NR) - 1 fi; rlease = lease }
+#endif
+  od }
+#endif
+
+#ifdef FORGET_AT_ONCE
+#define FORGET_OK(r) 1
+#elif NR > 2
+#define FORGET_OK(r) !((st[0] == 2 && rep[0] == r) || (st[1] == 2 && rep[1] == r) || (st[2] == 2 && rep[2] == r))
+#else
+#define FORGET_OK(r) !((st[0] == 2 && rep[0] == r) || (st[1] == 2 && rep[1] == r))
+#endif
+#ifdef CRASH
+active proctype Crash() {
+  byte j;
+  if
+  :: skip
+  :: atomic { alive[0] = 0; fin[0] = 0; queued[0] = 0; j = 0;
+       do
+       :: j < NR -> if :: rep[j] == 0 && (st[j] == 1 || st[j] == 2) -> cut[j] = 1 :: else fi; j++
+       :: j >= NR -> j = 0; break
+       od }
+     atomic { FORGET_OK(0) -> reg[0] = 0 }                      /* forgotten, and RequestTimeout is over */
+  fi }
+#endif
+
+init { atomic {
+  byte i = 0;
+  if :: pin = 1 :: pin = 0 fi; rpin = pin;
+#ifdef JOIN
+  reg[1] = 0; alive[1] = 0; ready[1] = 0;
+#endif
+  do :: i < NR -> run Req(i); i++ :: i >= NR -> break od;
+  run Replica(0); run Replica(1) } }

@@ -1,9 +1,7 @@
-using IamGateway.Admin;
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Options;
 
 namespace IamGateway;
@@ -20,24 +18,58 @@ internal static class GatewayHost
     public static async Task<int> RunAsync(string[] args)
     {
         var problems = new ConfigurationProblems();
+        await using var gateway = await StartAsync(args, problems, TimeProvider.System);
+        if (gateway is null)
+        {
+            foreach (var line in problems.Lines)
+                Console.Error.WriteLine(line);
+            return ConfigurationExitCode;
+        }
+
+        gateway.PrintDemo();
+        await gateway.WaitForShutdownAsync();
+        return Environment.ExitCode;
+    }
+
+    /// <summary>Starts the gateway; null: it did not start, and the problems say why.</summary>
+    public static async Task<RunningGateway?> StartAsync(string[] args, ConfigurationProblems problems, TimeProvider time)
+    {
         var builder = CreateBuilder(args, problems);
         if (builder is null)
-            return Report(problems);
-        await using var demo = await DemoMode.StartAsync(builder.Configuration, builder.Environment);
-        var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.EnvironmentName, problems);
-        if (settings is null)
-            return Report(problems);
-        var metrics = new GatewayMetrics();
-        await using var redis = await ConnectAsync(settings, metrics, problems);
-        if (problems.Any)
-            return Report(problems);
+            return null;
+        var demo = await DemoMode.StartAsync(builder.Configuration, builder.Environment);
+        RedisConnection? redis = null;
+        WebApplication? app = null;
         try
         {
-            await using var app = Build(builder, settings, redis, metrics);
+            var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.EnvironmentName, problems);
+            if (settings is not null)
+            {
+                var metrics = new GatewayMetrics();
+                redis = await ConnectAsync(settings, metrics, time, problems);
+                if (!problems.Any)
+                {
+                    app = Build(builder, settings, redis, metrics, time);
+                    if (await TryStartAsync(app, settings, problems))
+                        return new RunningGateway(app, demo, redis);
+                }
+            }
+        }
+        catch
+        {
+            await RunningGateway.DisposeAsync(app, demo, redis);
+            throw;
+        }
+
+        await RunningGateway.DisposeAsync(app, demo, redis);
+        return null;
+    }
+
+    private static async Task<bool> TryStartAsync(WebApplication app, GatewaySettings settings, ConfigurationProblems problems)
+    {
+        try
+        {
             await app.StartAsync();
-            demo?.Print(Addresses(app), app.Services.GetRequiredService<AdminHost>().Address);
-            await app.WaitForShutdownAsync();
-            return Environment.ExitCode;
         }
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
@@ -52,7 +84,7 @@ internal static class GatewayHost
             problems.Add("ReverseProxy", e.Message.ReplaceLineEndings(" "));
         }
 
-        return Report(problems);
+        return !problems.Any;
     }
 
     private static WebApplicationBuilder? CreateBuilder(string[] args, ConfigurationProblems problems)
@@ -84,7 +116,7 @@ internal static class GatewayHost
     }
 
     private static async Task<RedisConnection?> ConnectAsync(
-        GatewaySettings settings, GatewayMetrics metrics, ConfigurationProblems problems)
+        GatewaySettings settings, GatewayMetrics metrics, TimeProvider time, ConfigurationProblems problems)
     {
         if (settings.Redis is not { } connectionString)
             return null;
@@ -92,7 +124,7 @@ internal static class GatewayHost
         try
         {
             var redis = await RedisConnection.ConnectAsync(
-                connectionString, store.KeyPrefix, store.Timeout, metrics, TimeProvider.System);
+                connectionString, store.KeyPrefix, store.Timeout, metrics, time);
             if (await redis.EvictionPolicyAsync() is { } policy)
             {
                 problems.Add(
@@ -110,8 +142,10 @@ internal static class GatewayHost
     }
 
     private static WebApplication Build(
-        WebApplicationBuilder builder, GatewaySettings settings, RedisConnection? redis, GatewayMetrics metrics)
+        WebApplicationBuilder builder, GatewaySettings settings, RedisConnection? redis, GatewayMetrics metrics,
+        TimeProvider time)
     {
+        builder.Services.AddSingleton(time);
         builder.Services.AddGateway(settings, builder.Configuration, redis, metrics);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -130,16 +164,5 @@ internal static class GatewayHost
             proxy.UsePassiveHealthChecks();
         });
         return app;
-    }
-
-    private static IReadOnlyList<string> Addresses(WebApplication app) =>
-        [.. app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>()
-            .Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
-
-    private static int Report(ConfigurationProblems problems)
-    {
-        foreach (var line in problems.Lines)
-            Console.Error.WriteLine(line);
-        return ConfigurationExitCode;
     }
 }

@@ -66,9 +66,10 @@ internal sealed class AdminHost(
         Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
     }
 
+    // As instances: a container disposes what its factories made, and these belong to the proxy host.
     private void Share<T>(WebApplicationBuilder builder)
         where T : class =>
-        builder.Services.AddSingleton(_ => gateway.GetRequiredService<T>());
+        builder.Services.AddSingleton(gateway.GetRequiredService<T>());
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {

@@ -1,0 +1,61 @@
+using System.Net.Sockets;
+
+namespace IamGateway.Tests.Servers;
+
+/// <summary>A real redis-server on a free port, without persistence unless asked for.</summary>
+public sealed class RedisServer : IAsyncLifetime
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-redis-");
+    private ServerProcess? _process;
+
+    public int Port { get; } = ServerProcess.FreePort();
+
+    /// <summary>As <c>ConnectionStrings:Redis</c>.</summary>
+    public string ConnectionString => $"127.0.0.1:{Port}";
+
+    public async ValueTask InitializeAsync() => await StartAsync();
+
+    public async Task StartAsync()
+    {
+        _process = ServerProcess.Start(
+            "redis-server",
+            [
+                "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory.FullName,
+            ]);
+        await _process.UntilAsync(IsUpAsync);
+    }
+
+    /// <summary>Ends the server as a crash does; its data are gone.</summary>
+    public async Task KillAsync()
+    {
+        if (_process is not null)
+            await _process.DisposeAsync();
+        _process = null;
+    }
+
+    /// <summary>STOP or CONT.</summary>
+    internal Task SignalAsync(string signal) => _process!.SignalAsync(signal);
+
+    private async Task<bool> IsUpAsync()
+    {
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync("127.0.0.1", Port);
+            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+            var answer = new byte[7];
+            return await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
+                && answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _directory.Delete(recursive: true);
+    }
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, checks the formatting and runs every test. Ends with "N passed, M failed".
+# A test that cannot run counts as failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 CI="${CI:-}"
+passed=0 failed=0
+
+# check NAME COMMAND...: one check, counted by its exit code; what it printed is shown when it fails.
+check() {
+  local name=$1 log started=$SECONDS
+  shift
+  log=$(mktemp)
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1)); echo "ok      $name ($((SECONDS - started)) s)"
+  else
+    failed=$((failed + 1)); echo "FAILED  $name"; tail -n 80 "$log"
+  fi
+  rm -f "$log"
+}
+
+finish() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  exit $?
+}
+
+# program and the Debian package that brings it
+needed='redis-server:redis-server redis-sentinel:redis-sentinel prometheus:prometheus promtool:prometheus spin:spin gcc:gcc'
+missing=$(for pair in $needed; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done | sort -u)
+if [ -n "$missing" ]; then
+  echo "installing" $missing
+  sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
+  $sudo apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+check "build" dotnet build IamGateway.sln -c Release
+[ "$failed" -eq 0 ] || finish
+check "formatting" dotnet format IamGateway.sln --verify-no-changes --no-restore
+check "alert rules are valid" promtool check rules config/prometheus/alerts.yml
+check "alert rules fire as they should" promtool test rules config/prometheus/alerts.test.yml
+
+log=$(mktemp)
+dotnet tests/IamGateway.Tests/bin/Release/net10.0/IamGateway.Tests.dll "$@" 2>&1 | tee "$log" | grep -vE '^\S*  (Discover|Starting|Finished)'
+# A skipped or erring test has not passed.
+summary=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+, Not Run: [0-9]+' | tail -n 1)
+rm -f "$log"
+if [ -z "$summary" ]; then
+  failed=$((failed + 1)); echo "FAILED  the tests did not come to their end"
+else
+  read -r total errors bad skipped notrun <<<"$(tr -dc '0-9 ' <<<"$summary")"
+  passed=$((passed + total - bad - skipped - notrun)); failed=$((failed + errors + bad + skipped))
+fi
+
+finish

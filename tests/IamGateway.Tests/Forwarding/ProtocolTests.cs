@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using IamGateway.Tests.Servers;
+using Microsoft.AspNetCore.Http;
+
+namespace IamGateway.Tests.Forwarding;
+
+/// <summary>What an IAM may speak passes through as it is.</summary>
+public sealed class ProtocolTests
+{
+    private static Task<Gateway> StartAsync(Backend backend, params (string Key, string Value)[] settings)
+    {
+        var all = Backend.Settings(backend);
+        foreach (var (key, value) in settings)
+            all[key] = value;
+        return Gateway.StartAsync([], all);
+    }
+
+    [Theory]
+    [InlineData("Http1", "1.1")]
+    [InlineData("Http2", "2.0")]
+    public async Task Get_HttpVersion_PassesThrough(string protocols, string version)
+    {
+        await using var backend = await Backend.StartAsync("8.2.1", http => http.Response.WriteAsync("hello"));
+        await using var gateway = await StartAsync(backend, ("Kestrel:Endpoints:Proxy:Protocols", protocols));
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, gateway.Proxy)
+        {
+            Version = Version.Parse(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+
+        using var response = await client.SendAsync(request);
+
+        Assert.Equal(Version.Parse(version), response.Version);
+        Assert.Equal("hello", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task WebSocket_Messages_GoBothWaysAndCloseCleanly()
+    {
+        await using var backend = await Backend.StartAsync("8.2.1", EchoAsync);
+        await using var gateway = await StartAsync(backend);
+        using var socket = new ClientWebSocket();
+        await socket.ConnectAsync(new UriBuilder(gateway.Proxy) { Scheme = "ws" }.Uri, CancellationToken.None);
+
+        await socket.SendAsync("ping"u8.ToArray(), WebSocketMessageType.Text, true, CancellationToken.None);
+        var buffer = new byte[16];
+        var message = await socket.ReceiveAsync(buffer, CancellationToken.None);
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", CancellationToken.None);
+
+        Assert.Equal("ping", Encoding.UTF8.GetString(buffer, 0, message.Count));
+        Assert.Equal(WebSocketCloseStatus.NormalClosure, socket.CloseStatus);
+    }
+
+    private static async Task EchoAsync(HttpContext http)
+    {
+        using var socket = await http.WebSockets.AcceptWebSocketAsync();
+        var buffer = new byte[16];
+        while (await socket.ReceiveAsync(buffer, CancellationToken.None) is { MessageType: WebSocketMessageType.Text } message)
+            await socket.SendAsync(buffer.AsMemory(0, message.Count), WebSocketMessageType.Text, true, CancellationToken.None);
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task ServerSentEvents_FirstEvent_ArrivesBeforeTheStreamEnds()
+    {
+        var seen = new TaskCompletionSource();
+        await using var backend = await Backend.StartAsync("8.2.1", async http =>
+        {
+            http.Response.ContentType = "text/event-stream";
+            await http.Response.WriteAsync("data: 1\n\n");
+            await http.Response.Body.FlushAsync();
+            await seen.Task;
+            await http.Response.WriteAsync("data: 2\n\n");
+        });
+        await using var gateway = await StartAsync(backend);
+        using var client = new HttpClient();
+
+        using var response = await client.GetAsync(gateway.Proxy, HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var first = await reader.ReadLineAsync();
+        seen.SetResult();
+        var rest = await reader.ReadToEndAsync();
+
+        Assert.Equal("data: 1", first);
+        Assert.Equal("\ndata: 2\n\n", rest);
+    }
+
+    [Fact]
+    public async Task Upload_FirstKilobytes_ReachTheInstanceBeforeTheLastAreSent()
+    {
+        // More than the client library gathers before it sends (4 KB).
+        var first = new string('x', 16 * 1024);
+        var got = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var backend = await Backend.StartAsync("8.2.1", async http =>
+        {
+            var buffer = new byte[1024];
+            await http.Request.Body.ReadExactlyAsync(buffer);
+            got.SetResult(Encoding.UTF8.GetString(buffer));
+            using var rest = new StreamReader(http.Request.Body);
+            await http.Response.WriteAsync(await rest.ReadToEndAsync());
+        });
+        await using var gateway = await StartAsync(backend);
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, gateway.Proxy) { Content = new TwoParts(first, got.Task, "second") };
+
+        using var response = await client.SendAsync(request);
+
+        Assert.Equal(first[..1024], await got.Task);
+        Assert.Equal(first[1024..] + "second", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Headers_ToTheInstance_TellTheClientAndHideTheGateway()
+    {
+        HeaderDictionary? seen = null;
+        await using var backend = await Backend.StartAsync("8.2.1", http =>
+        {
+            seen = new HeaderDictionary(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value));
+            return Task.CompletedTask;
+        });
+        await using var gateway = await StartAsync(backend);
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, gateway.Proxy);
+        request.Headers.Add("X-IamGateway-Refusal", "forged");
+        request.Headers.Add("X-IamGateway-Anything", "forged");
+        request.Headers.Add("X-Forwarded-For", "203.0.113.7");
+        request.Headers.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+
+        using var response = await client.SendAsync(request);
+
+        Assert.NotNull(seen);
+        Assert.DoesNotContain(seen, h => h.Key.StartsWith("X-IamGateway-", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal("127.0.0.1", seen["X-Forwarded-For"]);
+        Assert.Equal("http", seen["X-Forwarded-Proto"]);
+        Assert.Equal(gateway.Proxy.Authority, seen["X-Forwarded-Host"]);
+        Assert.StartsWith("00-0af7651916cd43dd8448eb211c80319c-", seen["traceparent"], StringComparison.Ordinal);
+    }
+
+    private sealed class TwoParts(string first, Task between, string second) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(first));
+            await stream.FlushAsync();
+            await between;
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(second));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}

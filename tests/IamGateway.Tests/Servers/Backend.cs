@@ -1,0 +1,56 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace IamGateway.Tests.Servers;
+
+/// <summary>An instance that does just what the test says.</summary>
+internal sealed class Backend : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private Backend(WebApplication app, string version)
+    {
+        _app = app;
+        Version = version;
+        Address = new Uri(app.Urls.First());
+    }
+
+    public string Version { get; }
+
+    public Uri Address { get; }
+
+    public static async Task<Backend> StartAsync(string version, RequestDelegate handle, int port = 0)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseUrls($"http://127.0.0.1:{port}");
+        builder.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.None));
+        var app = builder.Build();
+        app.UseWebSockets();
+        app.Run(handle);
+        await app.StartAsync();
+        return new Backend(app, version);
+    }
+
+    /// <summary>The settings that make backends the gateway's instances, named a, b, c and so on.</summary>
+    public static Dictionary<string, string?> Settings(params Backend[] backends)
+    {
+        var settings = new Dictionary<string, string?>();
+        for (var i = 0; i < backends.Length; i++)
+        {
+            var destination = $"ReverseProxy:Clusters:iam:Destinations:{(char)('a' + i)}";
+            settings[$"{destination}:Address"] = backends[i].Address.ToString();
+            settings[$"{destination}:Metadata:Version"] = backends[i].Version;
+        }
+
+        return settings;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(new CancellationToken(canceled: true));
+        await _app.DisposeAsync();
+    }
+}

@@ -134,11 +134,8 @@ internal sealed partial class Replica(
         await _loops;
     }
 
-    public void Dispose()
-    {
-        _stop.Dispose();
-        _wake.Dispose();
-    }
+    // The semaphore stays: the store's subscription may call to the very end, and it holds nothing of the system.
+    public void Dispose() => _stop.Dispose();
 
     private void Wake()
     {

@@ -25,7 +25,18 @@ public sealed class RedisServer : IAsyncLifetime
         await _process.UntilAsync(IsUpAsync);
     }
 
-    /// <summary>Ends the server as a crash does; its data are gone.</summary>
+    /// <summary>Writes a snapshot; the next start begins with it.</summary>
+    public async Task SaveAsync()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", Port);
+        await client.GetStream().WriteAsync("SAVE\r\n"u8.ToArray());
+        var answer = new byte[5];
+        await client.GetStream().ReadExactlyAsync(answer);
+        Assert.Equal("+OK\r\n"u8.ToArray(), answer);
+    }
+
+    /// <summary>Ends the server as a crash does; what was not saved is gone.</summary>
     public async Task KillAsync()
     {
         if (_process is not null)

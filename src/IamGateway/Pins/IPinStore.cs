@@ -20,7 +20,7 @@ internal interface IPinStore
     /// <summary>Points a name at a record unless the name exists; false: the store is of another generation.</summary>
     ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root);
 
-    /// <summary>Carries out queued writes in order; returns for each Refresh where the name points, else default.</summary>
+    /// <summary>Carries out queued writes in order. If it throws, all of them may be given again.</summary>
     ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes);
 
     /// <summary>The record that a name leads to, or null.</summary>

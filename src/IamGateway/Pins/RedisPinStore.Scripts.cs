@@ -114,7 +114,7 @@ internal sealed partial class RedisPinStore
         if string.byte(v) == 65 then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return string.sub(v, 2) end
         if ARGV[3] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return false end
         local r = parse(v)
-        if r.gen ~= ARGV[1] then r.leases = '' end
+        if r.gen ~= ARGV[1] then r.leases = ''; r.since = nil end
         r.pin = math.max(r.pin, tonumber(ARGV[3])); r.gen = ARGV[1]
         put(KEYS[1], r, ARGV[2])
         return false
@@ -132,17 +132,19 @@ internal sealed partial class RedisPinStore
         return false
         """;
 
-    // ARGV: 1 lease.
+    // ARGV: 1 lease. Returns where an alias points.
     private const string ReleaseScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
-        if not v or string.byte(v) == 65 then return end
+        if not v then return false end
+        if string.byte(v) == 65 then return string.sub(v, 2) end
         local r = parse(v)
         local left = {}
         for lease in string.gmatch(r.leases, '[^,]+') do
           if lease ~= ARGV[1] then left[#left + 1] = lease end
         end
-        if r.kind == 'E' and #left == 0 then redis.call('DEL', KEYS[1]); return end
+        if r.kind == 'E' and #left == 0 then redis.call('DEL', KEYS[1]); return false end
         r.leases = table.concat(left, ',')
         put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
+        return false
         """;
 }

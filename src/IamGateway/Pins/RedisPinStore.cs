@@ -51,6 +51,8 @@ internal sealed partial class RedisPinStore : IPinStore
 
     public async ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root)
     {
+        if (name == root)
+            return true;
         var shared = Arguments(terms);
         var result = await RunAsync(
             "link", LinkScript, Keys(name), [shared.Generation, shared.RunIds, Bytes(root), shared.Ttl]);
@@ -71,17 +73,18 @@ internal sealed partial class RedisPinStore : IPinStore
         switch (write.Kind)
         {
             case StoreWriteKind.Record:
-                await RunAsync(
+                var recorded = await RunAsync(
                     "write", LeaseScript, Keys(write.Key),
                     [shared.Generation, shared.RunIds, "", shared.Ttl, write.Ordinal, write.Bucket]);
+                ThrowIf(Read(recorded).Outcome == ClaimOutcome.StaleGeneration);
                 break;
             case StoreWriteKind.Link:
-                await RunAsync(
+                if (write.Key == write.Target)
+                    break;
+                var linked = await RunAsync(
                     "write", LinkScript, Keys(write.Key),
                     [shared.Generation, shared.RunIds, Bytes(write.Target), shared.Ttl]);
-                break;
-            case StoreWriteKind.Release:
-                await RunAsync("release", ReleaseScript, [Key(write.Key)], [write.Lease.ToString()]);
+                ThrowIf((int)linked == 0);
                 break;
             default:
                 await FollowAsync(shared, write);
@@ -89,14 +92,24 @@ internal sealed partial class RedisPinStore : IPinStore
         }
     }
 
+    // A name or pin that is dropped here would be lost for good; kept in the queue it is written when the generation is renewed.
+    private static void ThrowIf(bool stale)
+    {
+        if (stale)
+            throw new StoreUnavailableException("The store is of another generation.");
+    }
+
     private async Task FollowAsync(ArgumentCache shared, StoreWrite write)
     {
         var key = write.Key;
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            var result = write.Kind == StoreWriteKind.End
-                ? await RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica])
-                : await RunAsync("write", RefreshScript, [Key(key)], [shared.Generation, shared.Ttl, write.Ordinal]);
+            var result = await (write.Kind switch
+            {
+                StoreWriteKind.End => RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]),
+                StoreWriteKind.Release => RunAsync("release", ReleaseScript, [Key(key)], [write.Lease.ToString()]),
+                _ => RunAsync("write", RefreshScript, [Key(key)], [shared.Generation, shared.Ttl, write.Ordinal]),
+            });
             if (result.IsNull)
                 return;
             key = SessionKey.Read((byte[])result!);

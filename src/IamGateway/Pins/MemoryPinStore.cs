@@ -1,19 +1,28 @@
+using IamGateway.Recording;
 using IamGateway.Sessions;
 
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The embedded store: one process, one replica. Bounded: at <paramref name="capacity"/> it makes no new record for a session it
-/// does not know; such a session goes to the newest version.
+/// The embedded store: one process, one replica. Bounded: at <paramref name="capacity"/> it makes no new entry for a session it
+/// does not know, or one that goes with its last lease; such a session goes to the newest version. Sessions that it knows may
+/// have as many further names, all together, as there are entries below the capacity.
 /// </summary>
-internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStore
+internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMetrics metrics) : IPinStore
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<SessionKey, SessionRecordState> _entries = [];
     private DateTimeOffset _nextSweep;
 
-    /// <summary>Records that were not made because the store was full.</summary>
-    public long Refused { get; private set; }
+    /// <summary>Entries, with those that have expired and not been swept out yet.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _entries.Count;
+        }
+    }
 
     public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
     {
@@ -37,47 +46,55 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
             return new ClaimReply(ClaimOutcome.StaleView);
         if (known && pin == terms.Final)
         {
-            record!.Generation = terms.Generation;
-            return new ClaimReply(ClaimOutcome.Final, pin, record.Bucket);
+            if (!proven)
+            {
+                record!.Generation = terms.Generation;
+                record.Leases.Clear();
+                Put(request.Key, record, now, terms);
+            }
+
+            return new ClaimReply(ClaimOutcome.Final, pin, record!.Bucket);
         }
 
         if (!terms.GenerationAcknowledged)
             return new ClaimReply(ClaimOutcome.StaleGeneration);
-        if (!proven)
+        if (proven)
+            return Move(terms, request, record!, now);
+        if (terms.UnknownWaits)
+            return new ClaimReply(ClaimOutcome.StaleView);
+        if (terms.UnknownEnds)
+            return new ClaimReply(ClaimOutcome.Ended);
+        pin = Math.Max(pin, terms.Newest);
+        var isFull = !known && IsFull(now);
+        if (isFull && pin == terms.Final)
+            return new ClaimReply(ClaimOutcome.Full, pin);
+        var renewed = new SessionRecordState
         {
-            if (terms.UnknownWaits)
-                return new ClaimReply(ClaimOutcome.StaleView);
-            if (terms.UnknownEnds)
-                return new ClaimReply(ClaimOutcome.Ended);
-            if (!known && IsFull(now))
-                return new ClaimReply(ClaimOutcome.Full, terms.Newest);
-            record ??= new SessionRecordState { Bucket = request.Draw };
-            record.Pin = Math.Max(pin, terms.Newest);
-            record.Generation = terms.Generation;
-            record.Leases.Clear();
-            record.WaitingSince = null;
-            Put(request.Key, record, now, terms);
-            if (record.Pin == terms.Final)
-                return new ClaimReply(ClaimOutcome.Unknown, record.Pin, record.Bucket);
-        }
-
-        return Move(terms, request, record!, now);
+            Pin = pin,
+            Bucket = record?.Bucket ?? request.Draw,
+            Generation = terms.Generation,
+            Ended = record?.Ended ?? isFull,
+        };
+        if (pin != terms.Final)
+            return Move(terms, request, renewed, now);
+        Put(request.Key, renewed, now, terms);
+        return new ClaimReply(ClaimOutcome.Unknown, pin, renewed.Bucket);
     }
 
+    // A wait is no decision: it leaves the entry as it is.
     private ClaimReply Move(ClaimTerms terms, ClaimRequest request, SessionRecordState record, DateTimeOffset now)
     {
-        record.Leases.RemoveAll(l => !terms.IsLive(l.Replica));
-        Put(request.Key, record, now, terms);
         if (request.MayRaise && terms.RaiseTo > record.Pin && (request.Must || record.Bucket < terms.Cut))
         {
             var waited = now - (record.WaitingSince ?? now);
             if (request.Must || !request.Hold || waited >= terms.MaxHold)
             {
-                if (!record.Leases.Exists(l => l != request.Lease))
+                if (!record.Leases.Exists(l => l != request.Lease && terms.IsLive(l.Replica)))
                 {
                     record.Leases.Clear();
                     record.Pin = terms.RaiseTo;
                     record.WaitingSince = null;
+                    Put(request.Key, record, now, terms);
                     return new ClaimReply(ClaimOutcome.Raised, record.Pin, record.Bucket);
                 }
 
@@ -96,8 +113,10 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
             return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
         }
 
+        record.Leases.RemoveAll(l => !terms.IsLive(l.Replica));
         if (!record.Leases.Contains(request.Lease))
             record.Leases.Add(request.Lease);
+        Put(request.Key, record, now, terms);
         return new ClaimReply(ClaimOutcome.Leased, record.Pin, record.Bucket);
     }
 
@@ -109,13 +128,11 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
             var record = Get(key, now);
             if (record?.AliasOf is { } target)
                 return new(new ClaimReply(ClaimOutcome.Alias, Target: target));
-            if (record is null && lease is null && IsFull(now))
+            var isFull = record is null && IsFull(now);
+            if (isFull && lease is null)
                 return new(new ClaimReply(ClaimOutcome.Full, ordinal));
-            record ??= new SessionRecordState { Bucket = bucket };
-            if (record.Generation != terms.Generation)
-                record.Leases.Clear();
-            record.Generation = terms.Generation;
-            record.Pin = Math.Max(record.Pin, ordinal);
+            record ??= new SessionRecordState { Bucket = bucket, Generation = terms.Generation, Ended = isFull };
+            Raise(record, terms, ordinal);
             if (lease is { } id && !record.Leases.Contains(id))
                 record.Leases.Add(id);
             Put(key, record, now, terms);
@@ -123,22 +140,47 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
         }
     }
 
+    private static void Raise(SessionRecordState record, ClaimTerms terms, int ordinal)
+    {
+        if (record.Generation != terms.Generation)
+        {
+            record.Generation = terms.Generation;
+            record.Leases.Clear();
+            record.WaitingSince = null;
+        }
+
+        record.Pin = Math.Max(record.Pin, ordinal);
+    }
+
     public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root)
     {
         lock (_lock)
         {
-            Link(terms, name, root);
-            return new(true);
+            return TryLink(terms, name, root)
+                ? new(true)
+                : throw new StoreUnavailableException("The embedded store has no room for another name of a session.");
         }
     }
 
-    private void Link(ClaimTerms terms, SessionKey name, SessionKey root)
+    /// <summary>False: the session is known and the name could not be kept.</summary>
+    private bool TryLink(ClaimTerms terms, SessionKey name, SessionKey root)
     {
         var now = time.GetUtcNow();
-        if (Get(name, now) is { } existing)
-            Put(name, existing, now, terms);
-        else
-            Put(name, new SessionRecordState { AliasOf = root }, now, terms);
+        if (name == root)
+            return true;
+        var entry = Get(name, now);
+        if (entry is null && IsFull(now, report: false))
+        {
+            var isKnown = Get(Root(root), now) is { AliasOf: null };
+            if (!isKnown || _entries.Count - capacity >= capacity)
+            {
+                metrics.StoreFull();
+                return !isKnown;
+            }
+        }
+
+        Put(name, entry ?? new SessionRecordState { AliasOf = root }, now, terms);
+        return true;
     }
 
     public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
@@ -158,62 +200,77 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
         switch (write.Kind)
         {
             case StoreWriteKind.Link:
-                Link(terms, write.Key, write.Target);
-                return;
+                // Under the new name the session would go to the newest version, so it must under the others, too.
+                if (!TryLink(terms, write.Key, write.Target))
+                    End(terms, Root(write.Target), now);
+                break;
             case StoreWriteKind.Record:
                 var made = Get(write.Key, now);
-                if (made is null && IsFull(now))
-                    return;
-                made ??= new SessionRecordState { Bucket = write.Bucket };
-                made.Pin = Math.Max(made.Pin, write.Ordinal);
-                made.Generation = terms.Generation;
+                if (made?.AliasOf is not null || made is null && IsFull(now))
+                    break;
+                made ??= new SessionRecordState { Bucket = write.Bucket, Generation = terms.Generation };
+                Raise(made, terms, write.Ordinal);
                 Put(write.Key, made, now, terms);
-                return;
-        }
-
-        if (Resolve(write.Key, now, terms, write.Kind == StoreWriteKind.Refresh) is not { } record)
-            return;
-        switch (write.Kind)
-        {
+                break;
             case StoreWriteKind.Refresh:
-                record.ExpiresAt = now + terms.SessionTtl;
-                if (write.Ordinal > 0)
-                {
-                    record.Pin = Math.Max(record.Pin, write.Ordinal);
-                    record.Generation = terms.Generation;
-                }
-
-                return;
+                Refresh(terms, write, now);
+                break;
             case StoreWriteKind.End:
-                record.Ended = true;
+                End(terms, Root(write.Key), now);
                 break;
             default:
-                record.Leases.Remove(write.Lease);
+                Release(Root(write.Key), write.Lease, now);
                 break;
         }
-
-        if (record.Ended && !record.Leases.Exists(l => terms.IsLive(l.Replica)))
-            _entries.Remove(Root(write.Key));
     }
 
+    private void Refresh(ClaimTerms terms, StoreWrite write, DateTimeOffset now)
+    {
+        var key = write.Key;
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops && Get(key, now) is { } entry; hops++)
+        {
+            entry.ExpiresAt = now + terms.SessionTtl;
+            if (entry.AliasOf is { } next)
+            {
+                key = next;
+                continue;
+            }
+
+            if (write.Ordinal > 0)
+                Raise(entry, terms, write.Ordinal);
+            return;
+        }
+    }
+
+    private void End(ClaimTerms terms, SessionKey root, DateTimeOffset now)
+    {
+        if (Get(root, now) is not { AliasOf: null } record)
+            return;
+        record.Ended = true;
+        if (!record.Leases.Exists(l => terms.IsLive(l.Replica)))
+            _entries.Remove(root);
+    }
+
+    private void Release(SessionKey root, LeaseId lease, DateTimeOffset now)
+    {
+        if (Get(root, now) is not { AliasOf: null } record)
+            return;
+        record.Leases.Remove(lease);
+        if (record.Ended && record.Leases.Count == 0)
+            _entries.Remove(root);
+    }
+
+    /// <summary>Where a name leads; in a circle of names it stays a name.</summary>
     private SessionKey Root(SessionKey key)
     {
-        while (_entries.TryGetValue(key, out var entry) && entry.AliasOf is { } next)
-            key = next;
-        return key;
-    }
-
-    private SessionRecordState? Resolve(SessionKey key, DateTimeOffset now, ClaimTerms terms, bool extend)
-    {
-        var entry = Get(key, now);
-        while (entry?.AliasOf is { } next)
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            if (extend)
-                entry.ExpiresAt = now + terms.SessionTtl;
-            entry = Get(next, now);
+            if (!_entries.TryGetValue(key, out var entry) || entry.AliasOf is not { } next)
+                break;
+            key = next;
         }
 
-        return entry;
+        return key;
     }
 
     public ValueTask<SessionRecord?> FindAsync(SessionKey name)
@@ -222,7 +279,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
         {
             var now = time.GetUtcNow();
             var root = Root(name);
-            return new(Get(root, now) is { } r
+            return new(Get(root, now) is { AliasOf: null } r
                 ? new SessionRecord(root, r.Pin, r.Bucket, r.Leases.Count, now - (r.ExpiresAt - _ttl))
                 : null);
         }
@@ -254,7 +311,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
     private static bool IsExpired(SessionRecordState entry, DateTimeOffset now) =>
         entry.ExpiresAt <= now && entry.Leases.Count == 0;
 
-    private bool IsFull(DateTimeOffset now)
+    private bool IsFull(DateTimeOffset now, bool report = true)
     {
         if (_entries.Count < capacity)
             return false;
@@ -270,7 +327,8 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity) : IPinStor
 
         if (_entries.Count < capacity)
             return false;
-        Refused++;
+        if (report)
+            metrics.StoreFull();
         return true;
     }
 }

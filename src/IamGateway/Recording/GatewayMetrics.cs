@@ -35,6 +35,7 @@ internal sealed class GatewayMetrics
     private readonly Gauge _revision;
     private readonly Gauge _acknowledged;
     private readonly Counter _dropped;
+    private readonly Counter _full;
     private readonly Counter _ignored;
     private readonly Lock _lock = new();
 
@@ -82,6 +83,8 @@ internal sealed class GatewayMetrics
             "iamgateway_replica_acknowledged_revision", "Revision that a replica has acknowledged.", "replica");
         _dropped = factory.CreateCounter(
             "iamgateway_store_writes_dropped_total", "Queued writes given up because the queue was full.", "kind");
+        _full = factory.CreateCounter(
+            "iamgateway_store_full_total", "Sessions and names that were not recorded because the embedded store was full.");
         _ignored = factory.CreateCounter(
             "iamgateway_handles_ignored_total", "Places where a handle was expected and could not be read.", "reason");
         factory.CreateGauge("iamgateway_build_info", "1, with the version of the gateway.", "version")
@@ -146,6 +149,8 @@ internal sealed class GatewayMetrics
     public void StoreUp(bool up) => _storeUp.Set(up ? 1 : 0);
 
     public void WriteDropped(StoreWriteKind kind) => _dropped.WithLabels(kind == StoreWriteKind.Refresh ? "refresh" : "name").Inc();
+
+    public void StoreFull() => _full.Inc();
 
     public void HandleIgnored(string reason) => _ignored.WithLabels(reason).Inc();
 

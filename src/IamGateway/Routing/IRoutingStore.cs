@@ -19,7 +19,7 @@ internal interface IRoutingStore
     /// </summary>
     ValueTask<bool> TryWriteAsync(RoutingState? expected, RoutingState next, IReadOnlyList<AuditEvent> events);
 
-    /// <summary>The events after an id, oldest first, or the latest if there is none.</summary>
+    /// <summary>The events after an id, oldest first, or the latest if there is none. After what is no id come all.</summary>
     ValueTask<IReadOnlyList<AuditEvent>> ReadEventsAsync(string? after, int limit);
 
     /// <summary>Calls back when the state may have changed. A missed call is made up for by polling.</summary>

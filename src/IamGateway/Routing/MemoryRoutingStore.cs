@@ -27,7 +27,8 @@ internal sealed class MemoryRoutingStore : IRoutingStore
             return;
         try
         {
-            _state = JsonSerializer.Deserialize<RoutingState>(File.ReadAllBytes(_file), RoutingJson.Options);
+            _state = JsonSerializer.Deserialize<RoutingState>(File.ReadAllBytes(_file), RoutingJson.Options)
+                ?? throw new JsonException("null is no routing state");
         }
         catch (JsonException e)
         {

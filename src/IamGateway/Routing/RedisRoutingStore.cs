@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using IamGateway.Pins;
 using StackExchange.Redis;
@@ -69,12 +69,20 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
     {
         var entries = await redis.RunAsync("events", async db => string.IsNullOrEmpty(after)
             ? [.. (await db.StreamRangeAsync(redis.EventsKey, count: limit, messageOrder: Order.Descending)).Reverse()]
-            : await db.StreamRangeAsync(redis.EventsKey, minId: "(" + after, count: limit));
+            : await db.StreamRangeAsync(redis.EventsKey, minId: "(" + (IsId(after) ? after : "0"), count: limit));
         return
         [
             .. entries.Select(e => JsonSerializer.Deserialize<AuditEvent>((string)e["e"]!, RoutingJson.Options)!
                 with { Id = e.Id.ToString() }),
         ];
+    }
+
+    // An id comes from a client; to the server a wrong one is an error, and errors count against the connection.
+    private static bool IsId(string text)
+    {
+        var parts = text.Split('-', 3);
+        return parts.Length <= 2
+            && Array.TrueForAll(parts, p => ulong.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out _));
     }
 
     public async ValueTask SubscribeAsync(Action changed) =>

@@ -47,6 +47,17 @@ public sealed class RedisServer : IAsyncLifetime
     /// <summary>STOP or CONT.</summary>
     internal Task SignalAsync(string signal) => _process!.SignalAsync(signal);
 
+    /// <summary>A command that the gateway's own connection does not allow itself, as an operator would type it.</summary>
+    public async Task CommandAsync(string command)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", Port);
+        await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(command + "\r\n"));
+        using var reader = new StreamReader(client.GetStream());
+        if (await reader.ReadLineAsync() is not "+OK")
+            throw new InvalidOperationException($"redis-server refuses '{command}'.");
+    }
+
     private async Task<bool> IsUpAsync()
     {
         try

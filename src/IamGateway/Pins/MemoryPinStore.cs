@@ -4,9 +4,9 @@ using IamGateway.Sessions;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The embedded store: one process, one replica. Bounded: at <paramref name="capacity"/> it makes no new entry for a session it
-/// does not know, or one that goes with its last lease; such a session goes to the newest version. Sessions that it knows may
-/// have as many further names, all together, as there are entries below the capacity.
+/// The embedded store: one process, one replica. Bounded: at <paramref name="capacity"/> it makes no new entry for a
+/// session it does not know, or one that goes with its last lease; such a session goes to the newest version.
+/// For further names of the sessions it knows there is as much room again.
 /// </summary>
 internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMetrics metrics) : IPinStore
 {

@@ -92,7 +92,7 @@ public sealed class MemoryPinStoreTests : PinStoreContract
         Assert.Equal((1, 5000, 0), await SeenAsync(Some.Key(Capacity + 1)));
     }
 
-    // A session whose new name is lost would be at two versions: at its pin under the old name, at the newest under the new one.
+    // A session whose new name is lost would be at two versions: its pin under the old name, the newest under the new.
     [Fact]
     public async Task Link_SessionThatRotatesForEver_IsBoundedAndCostsThatSessionItsPin()
     {

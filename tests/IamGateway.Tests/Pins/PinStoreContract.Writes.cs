@@ -76,7 +76,8 @@ public abstract partial class PinStoreContract
         Assert.True(await Store.LinkAsync(Some.Rollout, Some.Key(2), Session));
 
         Assert.Equal(
-            new ClaimReply(ClaimOutcome.Alias, Target: Session), await ClaimAsync(Some.Rollout, Some.Claim(Some.Key(2))));
+            new ClaimReply(ClaimOutcome.Alias, Target: Session),
+            await ClaimAsync(Some.Rollout, Some.Claim(Some.Key(2))));
         Assert.Equal(
             new ClaimReply(ClaimOutcome.Alias, Target: Session),
             await Store.LeaseAsync(Some.Rollout, Some.Key(2), Some.Lease(1), 1, 0));
@@ -218,7 +219,8 @@ public abstract partial class PinStoreContract
 
         await ApplyAsync(Some.End(Session), Some.Release(Session, Some.Lease(1)));
         Assert.Equal(
-            new ClaimReply(ClaimOutcome.Leased, 1, 5000), await ClaimAsync(Some.All, Some.Claim(Session, Some.Lease(3))));
+            new ClaimReply(ClaimOutcome.Leased, 1, 5000),
+            await ClaimAsync(Some.All, Some.Claim(Session, Some.Lease(3))));
         await ApplyAsync(Some.Release(Session, Some.Lease(3)));
         Assert.Equal((1, 5000, 1), await SeenAsync(Session));
         await ApplyAsync(Some.Release(Session, Some.Lease(2)));

@@ -128,7 +128,11 @@ public abstract partial class PinStoreContract : IAsyncLifetime
     {
         var terms = Some.Rollout with
         {
-            Newest = 1, Final = 0, RaiseTo = 0, UnknownEnds = ends, UnknownWaits = !ends,
+            Newest = 1,
+            Final = 0,
+            RaiseTo = 0,
+            UnknownEnds = ends,
+            UnknownWaits = !ends,
         };
         await OldSessionAsync(Session);
 

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace IamGateway.Tests.Pins;
 
-/// <summary>The two stores are written twice; whatever is done to both, both answer the same and hold the same.</summary>
+/// <summary>The rules are written twice; whatever is done to both stores, both answer and hold the same.</summary>
 public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<RedisServer>
 {
     private const int Names = 4;
@@ -34,15 +34,18 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         Gen.Int[0, Terms.Length - 1], Gen.Frequency((5, Gen.Const("a1")), (1, Gen.Const("b2"))), Gen.Bool,
         (index, generation, fewer) => Terms[index] with
         {
-            Generation = generation, Replicas = fewer ? [1] : [1, 2],
+            Generation = generation,
+            Replicas = fewer ? [1] : [1, 2],
         });
 
     private static readonly Gen<LeaseId> AnyLease = Gen.Select(
-        Gen.OneOf(Gen.Const(1L), Gen.Const(2L), Gen.Const(3L), Gen.Const(10L)), Gen.Long[1, 3], (replica, request) => new LeaseId(replica, request));
+        Gen.OneOf(Gen.Const(1L), Gen.Const(2L), Gen.Const(3L), Gen.Const(10L)), Gen.Long[1, 3],
+        (replica, request) => new LeaseId(replica, request));
 
     private static readonly Gen<Step> AnyStep = Gen.Select(
         Gen.Frequency(
-            (6, Gen.Const(Call.Claim)), (2, Gen.Const(Call.Lease)), (1, Gen.Const(Call.Link)), (4, Gen.Const(Call.Write))),
+            (6, Gen.Const(Call.Claim)), (2, Gen.Const(Call.Lease)), (1, Gen.Const(Call.Link)),
+            (4, Gen.Const(Call.Write))),
         AnyTerms, Gen.Int[0, Names - 1], Gen.Int[0, Names - 1], AnyLease, Gen.Int[0, 3], Gen.Int[0, 63],
         Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(5_000), Gen.Const(300_000), Gen.Const(900_000)),
         (call, terms, name, target, lease, ordinal, bits, pause) =>
@@ -111,7 +114,8 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                         Hold: (step.Bits & 16) != 0));
             case Call.Lease:
                 return await store.LeaseAsync(
-                    step.Terms, name, (step.Bits & 3) == 0 ? null : step.Lease, Math.Max(step.Ordinal, 1), step.Bits * 150);
+                    step.Terms, name, (step.Bits & 3) == 0 ? null : step.Lease, Math.Max(step.Ordinal, 1),
+                    step.Bits * 150);
             case Call.Link:
                 return await store.LinkAsync(step.Terms, name, target);
             default:

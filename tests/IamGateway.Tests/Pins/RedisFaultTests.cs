@@ -39,7 +39,11 @@ public sealed class RedisFaultTests : IAsyncLifetime
         var stored = await routing.ReadAsync(null);
         var state = SomeStates.New(stored.RunIds);
         Assert.True(await routing.TryWriteAsync(stored.State, state, []));
-        return Some.Rollout with { Generation = state.Generation.Tag, RunIds = string.Join(' ', state.Generation.RunIds) };
+        return Some.Rollout with
+        {
+            Generation = state.Generation.Tag,
+            RunIds = string.Join(' ', state.Generation.RunIds),
+        };
     }
 
     private static SessionKey Session { get; } = Some.Key(1);
@@ -230,7 +234,8 @@ public sealed class RedisFaultTests : IAsyncLifetime
         Assert.Equal(4, errors.Count);
         foreach (var text in errors.Select(e => e.ToString()))
         {
-            foreach (var secret in new[] { "424242", "515151", "content-of-the-key", "secret-prefix", _terms.Generation })
+            string[] secrets = ["424242", "515151", "content-of-the-key", "secret-prefix", _terms.Generation];
+            foreach (var secret in secrets)
                 Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
         }
 

@@ -86,7 +86,8 @@ public sealed class RedisPinStoreTests(RedisServer server, ITestOutputHelper out
     public async Task Count_MoreThanAPage_CountsAll()
     {
         const int Sessions = 2500;
-        await Store.ApplyAsync(Some.Rollout, [.. Enumerable.Range(1, Sessions).Select(i => Some.Record(Some.Key(i), 1 + i % 2))]);
+        await Store.ApplyAsync(
+            Some.Rollout, [.. Enumerable.Range(1, Sessions).Select(i => Some.Record(Some.Key(i), 1 + i % 2))]);
 
         Assert.Equal(
             new Dictionary<int, long> { [1] = Sessions / 2, [2] = Sessions / 2 },

@@ -41,7 +41,8 @@ internal static class Some
     public static LeaseId Lease(long request, long replica = 1) => new(replica, request);
 
     public static ClaimRequest Claim(
-        SessionKey key, LeaseId? lease = null, int draw = 5000, bool must = false, bool mayRaise = true, bool hold = false) =>
+        SessionKey key, LeaseId? lease = null, int draw = 5000, bool must = false, bool mayRaise = true,
+        bool hold = false) =>
         new(key, lease ?? Lease(1), draw, must, mayRaise, hold);
 
     public static StoreWrite Record(SessionKey key, int ordinal, int bucket = 5000) =>
@@ -49,7 +50,8 @@ internal static class Some
 
     public static StoreWrite Link(SessionKey name, SessionKey root) => new(StoreWriteKind.Link, name, Target: root);
 
-    public static StoreWrite Refresh(SessionKey key, int ordinal = 0) => new(StoreWriteKind.Refresh, key, Ordinal: ordinal);
+    public static StoreWrite Refresh(SessionKey key, int ordinal = 0) =>
+        new(StoreWriteKind.Refresh, key, Ordinal: ordinal);
 
     public static StoreWrite End(SessionKey key) => new(StoreWriteKind.End, key);
 

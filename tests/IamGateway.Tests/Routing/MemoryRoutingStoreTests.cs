@@ -16,7 +16,8 @@ public sealed class MemoryRoutingStoreTests : RoutingStoreContract
         return base.DisposeAsync();
     }
 
-    private async Task<RoutingState?> AfterRestartAsync() => (await new MemoryRoutingStore(StateFile).ReadAsync(null)).State;
+    private async Task<RoutingState?> AfterRestartAsync() =>
+        (await new MemoryRoutingStore(StateFile).ReadAsync(null)).State;
 
     [Fact]
     public async Task Restart_StateWritten_IsThereAgainUnderAnotherServer()

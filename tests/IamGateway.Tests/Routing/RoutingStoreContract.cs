@@ -21,7 +21,8 @@ public abstract class RoutingStoreContract : IAsyncLifetime
     /// <summary>States hold collections, which compare by reference: compared by what is written.</summary>
     private protected static void AssertSame(RoutingState expected, RoutingState? actual) =>
         Assert.Equal(
-            JsonSerializer.Serialize(expected, RoutingJson.Options), JsonSerializer.Serialize(actual, RoutingJson.Options));
+            JsonSerializer.Serialize(expected, RoutingJson.Options),
+            JsonSerializer.Serialize(actual, RoutingJson.Options));
 
     [Fact]
     public async Task Read_NothingWritten_HasNoStateAndNamesTheServer()

@@ -83,8 +83,9 @@ internal sealed record HandleExtractor(HandleExtractorKind Kind, string Argument
                     ? value.GetString()
                     : null;
         }
-        catch (Exception e) when (e is JsonException or FormatException)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
+            // The last one: a string in the payload is no valid UTF-8 or has half a surrogate pair.
             return null;
         }
     }

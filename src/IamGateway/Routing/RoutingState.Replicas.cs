@@ -124,15 +124,19 @@ internal sealed partial record RoutingState
         var (winner, other) = (remembered.Revision, remembered.Sequence).CompareTo((found.Revision, found.Sequence)) >= 0
             ? (remembered, found)
             : (found, remembered);
-        var missing = other.Replicas.Where(r =>
-            winner.Replicas.All(w => w.Id != r.Id) && !winner.RemovedReplicas.Contains(r.Id));
+        var removed = winner.RemovedReplicas.Union(other.RemovedReplicas).ToArray();
+        var forgotten = other.Replicas.Where(r => r.Forgotten).Select(r => r.Id).ToArray();
+        var replicas = winner.Replicas.AddRange(other.Replicas).DistinctBy(r => r.Id)
+            .Where(r => !removed.Contains(r.Id))
+            .Select(r => r with { Acknowledged = 0, Forgotten = r.Forgotten || forgotten.Contains(r.Id) });
         var merged = winner with
         {
             Sequence = Math.Max(winner.Sequence, other.Sequence),
             Revision = Math.Max(winner.Revision, other.Revision),
             NextReplica = Math.Max(winner.NextReplica, other.NextReplica),
             NextOrdinal = Math.Max(winner.NextOrdinal, other.NextOrdinal),
-            Replicas = [.. winner.Replicas.AddRange(missing).Select(r => r with { Acknowledged = 0 })],
+            Replicas = [.. replicas],
+            RemovedReplicas = [.. removed.TakeLast(RememberedRemovals)],
         };
         return merged.Know(other.Versions.Select(v => v.Version), default).Regenerate(runIds);
     }

@@ -126,7 +126,7 @@ internal sealed partial record RoutingState
         {
             return new Refusal(
                 "weights_sum",
-                $"weights must be integers from 0 to 100 that add up to 100; these add up to {weights.Values.Sum()}.",
+                $"weights must be integers from 0 to 100 that add up to 100; these add up to {weights.Values.Sum(w => (long)w)}.",
                 IsConflict: false);
         }
 

@@ -9,13 +9,34 @@ namespace IamGateway.Configuration;
 internal sealed class ConfigurationProblems
 {
     private readonly List<string> _lines = [];
+    private readonly List<string> _misshapen = [];
 
     public IReadOnlyList<string> Lines => _lines;
 
     public bool Any => _lines.Count > 0;
 
     /// <summary>Adds one line: the key, and a sentence that says what to do.</summary>
-    public void Add(string key, string sentence) => _lines.Add($"{key}: {sentence}");
+    public void Add(string key, string sentence)
+    {
+        // What only follows from a setting that was left out as misshapen is no problem of its own.
+        if (!_misshapen.Exists(p => IsUnder(p, key)))
+            _lines.Add($"{key}: {sentence}");
+    }
+
+    private void AddMisshapen(string path, string sentence)
+    {
+        _lines.Add($"{path}: {sentence}");
+        _misshapen.Add(path);
+    }
+
+    /// <summary>The same settings without the misshapen ones, so that the others can be bound and checked, too.</summary>
+    public IConfigurationSection WellShaped(IConfigurationSection section) => new ConfigurationBuilder()
+        .AddInMemoryCollection(section.AsEnumerable().Where(s => !_misshapen.Exists(p => IsUnder(s.Key, p))))
+        .Build().GetSection(section.Path);
+
+    private static bool IsUnder(string path, string prefix) =>
+        path.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)
+        && (path.Length == prefix.Length || path[prefix.Length] == ':');
 
     /// <summary>Reports keys that no option has and values that do not fit their option.</summary>
     public void CheckShape(IConfigurationSection section, Type type)
@@ -34,7 +55,7 @@ internal sealed class ConfigurationProblems
             if (properties.TryGetValue(child.Key, out var property))
                 CheckValue(child, property);
             else
-                Add(child.Path, $"there is no such setting; known here are {string.Join(", ", properties.Keys.Order())}.");
+                AddMisshapen(child.Path, $"there is no such setting; known here are {string.Join(", ", properties.Keys.Order())}.");
         }
     }
 
@@ -45,7 +66,7 @@ internal sealed class ConfigurationProblems
             || Element(type) is not null)
         {
             if (section.Value is { Length: > 0 })
-                Add(section.Path, "this is a section and not a single value.");
+                AddMisshapen(section.Path, "this is a section and not a single value.");
             CheckShape(section, type);
             return;
         }
@@ -53,13 +74,13 @@ internal sealed class ConfigurationProblems
         if (section.Value is null)
         {
             if (section.GetChildren().Any())
-                Add(section.Path, "this is a single value and not a section.");
+                AddMisshapen(section.Path, "this is a single value and not a section.");
             return;
         }
 
         if (type == typeof(string) || TypeDescriptor.GetConverter(type).IsValid(section.Value) && IsNamed(type, section.Value))
             return;
-        Add(section.Path, $"'{section.Value}' is not {Describe(type)}.");
+        AddMisshapen(section.Path, $"'{section.Value}' is not {Describe(type)}.");
     }
 
     // The enum converter takes numbers too, which mean nothing to a reader.

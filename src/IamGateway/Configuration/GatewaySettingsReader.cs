@@ -18,15 +18,15 @@ internal static class GatewaySettingsReader
         var isDevelopment = environment == Environments.Development;
         var section = configuration.GetSection(Section);
         problems.CheckShape(section, typeof(GatewayOptions));
-        if (problems.Any)
-            return null;
-        var options = section.Get<GatewayOptions>() ?? new GatewayOptions();
+        var options = problems.WellShaped(section).Get<GatewayOptions>() ?? new GatewayOptions();
+        var before = problems.Lines.Count;
         var instances = Instances(configuration, options, problems);
+        var areAllRead = problems.Lines.Count == before;
         var initial = Version(options.Versions.Initial, $"{Section}:Versions:Initial", problems);
         var minimum = Version(options.Rollout.MinimumVersion, $"{Section}:Rollout:MinimumVersion", problems);
         var redis = configuration.GetConnectionString("Redis");
         var rules = SessionRulesReader.Read(options.Sessions, $"{Section}:Sessions", problems);
-        CheckVersions(instances, initial, problems);
+        CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(options, instances, problems);
@@ -46,19 +46,20 @@ internal static class GatewaySettingsReader
     {
         var path = $"ReverseProxy:Clusters:{options.Cluster}:Destinations";
         var instances = new List<InstanceOptions>();
+        var before = problems.Lines.Count;
         foreach (var destination in configuration.GetSection(path).GetChildren())
         {
             var key = $"{destination.Path}:Address";
             var address = Address(destination["Address"], key, problems);
             var version = Version(destination["Metadata:Version"], $"{destination.Path}:Metadata:Version", problems);
-            if (address is null)
+            if (address is null || version is null && destination["Metadata:Version"] is not null)
                 continue;
             if (instances.Find(i => i.Address == address) is { } twin)
                 problems.Add(key, $"{address} is the address of instance '{twin.Id}' too; one address is one instance.");
             instances.Add(new InstanceOptions(destination.Key, address, version));
         }
 
-        if (instances.Count == 0 && !problems.Any && options.Versions.Initial is null)
+        if (instances.Count == 0 && problems.Lines.Count == before && options.Versions.Initial is null)
             problems.Add(path, "no instance is configured; give at least one with Address and Metadata:Version.");
         return instances;
     }
@@ -80,16 +81,18 @@ internal static class GatewaySettingsReader
         return null;
     }
 
-    private static void CheckVersions(List<InstanceOptions> instances, VersionId? initial, ConfigurationProblems problems)
+    private static void CheckVersions(
+        List<InstanceOptions> instances, bool areAllRead, bool isNamed, VersionId? initial, ConfigurationProblems problems)
     {
         var versions = instances.Select(i => i.Version).OfType<VersionId>().Distinct().Order().ToArray();
-        if (initial is null && versions.Length > 1)
+        if (!isNamed && versions.Length > 1)
         {
             problems.Add(
                 $"{Section}:Versions:Initial",
                 $"instances of {string.Join(" and ", versions.Select(v => v.ToString()))} are configured; name the version that takes the traffic first.");
         }
-        else if (initial is not null && versions.Length > 0 && !versions.Contains(initial) && instances.TrueForAll(i => i.Version is not null))
+        else if (initial is not null && versions.Length > 0 && !versions.Contains(initial)
+            && areAllRead && instances.TrueForAll(i => i.Version is not null))
         {
             problems.Add($"{Section}:Versions:Initial", $"no instance of version {initial} is configured.");
         }

@@ -13,8 +13,8 @@ internal sealed class InstanceTable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, InstanceOptions> _configured;
-    private readonly Dictionary<string, VersionId> _reported = [];
-    private readonly HashSet<string> _quarantined = [];
+    private readonly Dictionary<string, VersionId> _reported = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _quarantined = new(StringComparer.OrdinalIgnoreCase);
     private IReadOnlyList<InstanceOverride> _overrides = [];
     private FrozenDictionary<string, Instance> _all;
     private Narrowed? _narrowed;
@@ -64,7 +64,7 @@ internal sealed class InstanceTable
                 return;
             moved = !Addresses(_overrides).SequenceEqual(Addresses(state.Instances));
             _overrides = state.Instances;
-            Volatile.Write(ref _all, Build());
+            Volatile.Write(ref _all, ForgetMoved(_all, Build()));
         }
 
         if (moved)
@@ -86,6 +86,20 @@ internal sealed class InstanceTable
             Volatile.Write(ref _all, Build());
             return instance.Version is not null && instance.Version != version;
         }
+    }
+
+    /// <summary>What was reported under an ID is of the process at its address, not of one at another address.</summary>
+    private FrozenDictionary<string, Instance> ForgetMoved(
+        FrozenDictionary<string, Instance> before, FrozenDictionary<string, Instance> after)
+    {
+        var gone = before.Values.Where(i => after.GetValueOrDefault(i.Id)?.Address != i.Address).ToArray();
+        foreach (var instance in gone)
+        {
+            _reported.Remove(instance.Id);
+            _quarantined.Remove(instance.Id);
+        }
+
+        return gone.Length == 0 ? after : Build();
     }
 
     private static IEnumerable<(string Id, string Address)> Addresses(IReadOnlyList<InstanceOverride> overrides) =>

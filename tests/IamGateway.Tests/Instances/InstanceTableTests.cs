@@ -1,0 +1,134 @@
+using IamGateway.Configuration;
+using IamGateway.Instances;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using IamGateway.Tests.Routing;
+using Yarp.ReverseProxy.Model;
+using static IamGateway.Tests.Routing.States;
+
+namespace IamGateway.Tests.Instances;
+
+public sealed class InstanceTableTests
+{
+    private readonly InstanceTable _table = new(new GatewaySettings(
+        new GatewayOptions(),
+        [
+            new("old-1", new Uri("http://10.0.0.1:8080"), V1), new("old-2", new Uri("http://10.0.0.2:8080"), V1),
+            new("new-1", new Uri("http://10.0.0.3:8080"), V2), new("any-1", new Uri("http://10.0.0.4:8080"), null),
+        ],
+        new SessionRules([], []), [], V1, null, null));
+
+    private int _moves;
+
+    public InstanceTableTests() => _table.AddressesChanged += () => _moves++;
+
+    [Fact]
+    public void All_Configured_AreThereWithTheirBelievedVersion()
+    {
+        Assert.Equal(["any-1", "new-1", "old-1", "old-2"], _table.All.Select(i => i.Id).Order());
+        Assert.Equal((V1, true), (_table.Find("OLD-1")!.Version, _table.Find("old-1")!.IsUsable));
+        Assert.Equal((null, false), (_table.Find("any-1")!.Version, _table.Find("any-1")!.IsUsable));
+        Assert.Null(_table.Find("old-9"));
+    }
+
+    [Fact]
+    public void Of_AvailableDestinations_AreGroupedByVersionAndUnusableOnesLeftOut()
+    {
+        Apply(Set("old-2", o => o with { Draining = true }));
+
+        var usable = Of("old-1", "old-2", "new-1", "any-1", "stranger");
+
+        Assert.Equal(["old-1"], usable.Of(V1).Select(d => d.DestinationId));
+        Assert.Equal(["new-1"], usable.Of(V2).Select(d => d.DestinationId));
+        Assert.False(usable.Has(V3));
+        Assert.False(Of("old-2").Has(V1));
+    }
+
+    [Fact]
+    public void Of_SameDestinationsAgain_IsNotComputedAnewUntilTheTableChanges()
+    {
+        DestinationState[] available = [new("old-1")];
+        var first = _table.Of(available);
+        Assert.Same(first, _table.Of(available));
+
+        _table.Report("old-1", V2, quarantine: false);
+
+        Assert.Equal((false, true), (_table.Of(available).Has(V1), _table.Of(available).Has(V2)));
+    }
+
+    [Fact]
+    public void Apply_InstanceOfTheApi_IsAddedAndRemoved()
+    {
+        var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V3 });
+        Apply(state);
+        Assert.Equal((V3, "http://10.0.1.1", 1), (_table.Find("extra")!.Version, _table.Find("extra")!.Address, _moves));
+        Assert.False(_table.IsConfigured("extra"));
+
+        Apply(state.RemoveInstance("EXTRA"));
+
+        Assert.Null(_table.Find("extra"));
+        Assert.Equal(2, _moves);
+    }
+
+    [Fact]
+    public void Apply_DrainAndResume_MovesNoAddress()
+    {
+        var drained = Set("old-1", o => o with { Draining = true });
+        Apply(drained);
+        Assert.False(_table.Find("old-1")!.IsUsable);
+
+        Apply(drained.SetInstance("old-1", o => o with { Draining = false }, Now));
+
+        Assert.True(_table.Find("old-1")!.IsUsable);
+        Assert.Equal(0, _moves);
+    }
+
+    [Fact]
+    public void Report_AnotherVersion_ContradictsOnceAndWinsOverBelief()
+    {
+        Assert.False(_table.Report("old-1", V1, quarantine: false));
+        Assert.True(_table.Report("old-1", V2, quarantine: true));
+        Assert.False(_table.Report("old-1", V2, quarantine: true));
+        Assert.Equal((V2, false), (_table.Find("old-1")!.Version, _table.Find("old-1")!.IsUsable));
+
+        Assert.False(_table.Report("old-1", V2, quarantine: false));
+        Assert.True(_table.Find("old-1")!.IsUsable);
+    }
+
+    [Fact]
+    public void Report_InstanceWithoutVersion_MakesItUsable()
+    {
+        Assert.False(_table.Report("any-1", V2, quarantine: false));
+        Assert.Equal((V2, true), (_table.Find("any-1")!.Version, _table.Find("any-1")!.IsUsable));
+        Assert.False(_table.Report("stranger", V2, quarantine: false));
+    }
+
+    [Fact]
+    public void Report_IdInAnotherCase_CountsForTheInstanceAllTheSame()
+    {
+        _table.Report("OLD-1", V2, quarantine: true);
+
+        Assert.Equal((V2, true), (_table.Find("old-1")!.Reported, _table.Find("old-1")!.Quarantined));
+    }
+
+    [Fact]
+    public void Apply_InstanceAtAnotherAddress_IsNotTakenForTheProcessThatReported()
+    {
+        var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V1 });
+        Apply(state);
+        _table.Report("extra", V2, quarantine: true);
+        _table.Report("old-1", V1, quarantine: false);
+
+        Apply(state.SetInstance("extra", o => o with { Address = "http://10.0.1.2", Version = V3 }, Now));
+
+        Assert.Equal((V3, null, false), (_table.Find("extra")!.Version, _table.Find("extra")!.Reported, _table.Find("extra")!.Quarantined));
+        Assert.Equal(V1, _table.Find("old-1")!.Reported);
+    }
+
+    private static RoutingState Set(string id, Func<InstanceOverride, InstanceOverride> change) =>
+        Steady().SetInstance(id, change, Now);
+
+    private void Apply(RoutingState state) => _table.Apply(state);
+
+    private VersionInstances Of(params string[] ids) => _table.Of([.. ids.Select(i => new DestinationState(i))]);
+}

@@ -1,0 +1,53 @@
+using IamGateway.Pins;
+using IamGateway.Sessions;
+
+namespace IamGateway.Tests.Pins;
+
+/// <summary>Notes the writes it takes; refuses the first few calls, and holds calls back, as the test says.</summary>
+internal sealed class FakePinStore : IPinStore
+{
+    private readonly Lock _lock = new();
+    private readonly List<StoreWrite> _writes = [];
+
+    public int Failures { get; set; }
+
+    public int Calls { get; private set; }
+
+    public int LargestBatch { get; private set; }
+
+    public Task Gate { get; set; } = Task.CompletedTask;
+
+    public StoreWrite[] Writes
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _writes];
+        }
+    }
+
+    public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
+    {
+        await Gate;
+        lock (_lock)
+        {
+            Calls++;
+            LargestBatch = Math.Max(LargestBatch, writes.Count);
+            if (Failures-- > 0)
+                throw new StoreUnavailableException("The test says so.");
+            _writes.AddRange(writes);
+        }
+    }
+
+    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) => throw new NotSupportedException();
+
+    public ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket) =>
+        throw new NotSupportedException();
+
+    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) => throw new NotSupportedException();
+
+    public ValueTask<SessionRecord?> FindAsync(SessionKey name) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation) =>
+        throw new NotSupportedException();
+}

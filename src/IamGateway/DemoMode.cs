@@ -5,8 +5,8 @@ using DemoIam;
 namespace IamGateway;
 
 /// <summary>
-/// A demo IAM of two versions with two instances each, started in this process, and the settings that route to it. What the
-/// operator configures wins over them.
+/// A demo IAM of two versions with two instances each, started in this process, and the settings that route to it. What
+/// the operator configures wins over them.
 /// </summary>
 internal sealed class DemoMode : IAsyncDisposable
 {
@@ -21,7 +21,8 @@ internal sealed class DemoMode : IAsyncDisposable
     public static async Task<DemoMode?> StartAsync(ConfigurationManager configuration, IHostEnvironment environment)
     {
         var cluster = configuration["IamGateway:Cluster"] ?? "iam";
-        var hasInstances = configuration.GetSection($"ReverseProxy:Clusters:{cluster}:Destinations").GetChildren().Any();
+        var hasInstances = configuration.GetSection($"ReverseProxy:Clusters:{cluster}:Destinations").GetChildren()
+            .Any();
         var isOn = configuration["IamGateway:Demo"] is { } text
             ? bool.TryParse(text, out var value) && value
             : environment.IsDevelopment() && !hasInstances;
@@ -60,20 +61,25 @@ internal sealed class DemoMode : IAsyncDisposable
         if (demo._apiKey is { } key)
         {
             settings["IamGateway:Admin:ApiKeys:0:Name"] = "demo";
-            settings["IamGateway:Admin:ApiKeys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+            settings["IamGateway:Admin:ApiKeys:0:Sha256"] = Convert.ToHexStringLower(
+                SHA256.HashData(Encoding.UTF8.GetBytes(key)));
             settings["IamGateway:Admin:ApiKeys:0:Role"] = "admin";
         }
 
         var state = new MemorySessionState(TimeProvider.System);
-        foreach (var (name, version) in new[] { ("old-1", OldVersion), ("old-2", OldVersion), ("new-1", NewVersion), ("new-2", NewVersion) })
+        (string Name, string Version)[] instances =
+            [("old-1", OldVersion), ("old-2", OldVersion), ("new-1", NewVersion), ("new-2", NewVersion)];
+        foreach (var (name, version) in instances)
         {
-            var instance = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = version, Name = name }, state);
+            var instance = await DemoIamInstance.StartAsync(
+                new DemoIamOptions { Version = version, Name = name }, state);
             demo._instances.Add(instance);
             settings[$"ReverseProxy:Clusters:{cluster}:Destinations:{name}:Address"] = instance.Address.ToString();
             settings[$"ReverseProxy:Clusters:{cluster}:Destinations:{name}:Metadata:Version"] = version;
         }
 
-        configuration.Sources.Insert(0, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource { InitialData = settings });
+        configuration.Sources.Insert(
+            0, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource { InitialData = settings });
         return demo;
     }
 

@@ -32,7 +32,8 @@ internal static class GatewayHost
     }
 
     /// <summary>Starts the gateway; null: it did not start, and the problems say why.</summary>
-    public static async Task<RunningGateway?> StartAsync(string[] args, ConfigurationProblems problems, TimeProvider time)
+    public static async Task<RunningGateway?> StartAsync(
+        string[] args, ConfigurationProblems problems, TimeProvider time)
     {
         var builder = CreateBuilder(args, problems);
         if (builder is null)
@@ -42,7 +43,8 @@ internal static class GatewayHost
         WebApplication? app = null;
         try
         {
-            var settings = GatewaySettingsReader.Read(builder.Configuration, builder.Environment.EnvironmentName, problems);
+            var settings = GatewaySettingsReader.Read(
+                builder.Configuration, builder.Environment.EnvironmentName, problems);
             if (settings is not null)
             {
                 var metrics = new GatewayMetrics();
@@ -65,7 +67,8 @@ internal static class GatewayHost
         return null;
     }
 
-    private static async Task<bool> TryStartAsync(WebApplication app, GatewaySettings settings, ConfigurationProblems problems)
+    private static async Task<bool> TryStartAsync(
+        WebApplication app, GatewaySettings settings, ConfigurationProblems problems)
     {
         try
         {
@@ -73,7 +76,8 @@ internal static class GatewayHost
         }
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
-            problems.Add("Kestrel:Endpoints", $"{e.Message.TrimEnd('.')}. Choose another Url or end the process that has it.");
+            problems.Add(
+                "Kestrel:Endpoints", $"{e.Message.TrimEnd('.')}. Choose another Url or end the process that has it.");
         }
         catch (InvalidDataException e)
         {
@@ -110,7 +114,9 @@ internal static class GatewayHost
         catch (Exception e) when (e is InvalidDataException or FormatException)
         {
             var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.');
-            problems.Add(file is null ? "appsettings" : "--config", $"{file ?? "appsettings"} is not valid JSON configuration: {reason}.");
+            problems.Add(
+                file is null ? "appsettings" : "--config",
+                $"{file ?? "appsettings"} is not valid JSON configuration: {reason}.");
             return null;
         }
     }
@@ -129,7 +135,8 @@ internal static class GatewayHost
             {
                 problems.Add(
                     "ConnectionStrings:Redis",
-                    $"its maxmemory-policy is {policy}; set noeviction, because an evicted name would send its session to another version.");
+                    $"its maxmemory-policy is {policy}; set noeviction, "
+                    + "because an evicted name would send its session to another version.");
             }
 
             return redis;

@@ -16,7 +16,8 @@ namespace IamGateway;
 internal static class GatewayServices
 {
     public static void AddGateway(
-        this IServiceCollection services, GatewaySettings settings, IConfiguration configuration, RedisConnection? redis,
+        this IServiceCollection services, GatewaySettings settings, IConfiguration configuration,
+        RedisConnection? redis,
         GatewayMetrics metrics)
     {
         services.AddSingleton(settings);
@@ -35,7 +36,8 @@ internal static class GatewayServices
         services.AddSingleton<RequestRecorder>();
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();
-        // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes first.
+        // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes
+        // first.
         services.AddSingleton<AdminHost>();
         services.AddHostedService(p => p.GetRequiredService<AdminHost>());
         services.AddHostedService<ReplicaHost>();

@@ -2,7 +2,9 @@ using IamGateway.Configuration;
 
 namespace IamGateway;
 
-/// <summary>The verb <c>healthcheck</c>, for containers without a shell: asks the admin listener, exit code 0 when ready.</summary>
+/// <summary>
+/// The verb <c>healthcheck</c>, for containers without a shell: asks the admin listener, exit code 0 when ready.
+/// </summary>
 internal static class HealthCheck
 {
     public static async Task<int> RunAsync(string[] args)

@@ -5,7 +5,9 @@ using Semver;
 
 namespace IamGateway;
 
-/// <summary>A release of the IAM, ordered by SemVer precedence (https://semver.org, §11); build metadata is no part of it.</summary>
+/// <summary>
+/// A release of the IAM, ordered by SemVer precedence (https://semver.org, §11); build metadata is no part of it.
+/// </summary>
 [JsonConverter(typeof(VersionIdJsonConverter))]
 internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
 {
@@ -18,7 +20,9 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
         _text = _version.ToString();
     }
 
-    /// <summary>Reads MAJOR.MINOR.PATCH with optional pre-release; a leading "v" and a missing patch are no versions.</summary>
+    /// <summary>
+    /// Reads MAJOR.MINOR.PATCH with optional pre-release; a leading "v" and a missing patch are no versions.
+    /// </summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out VersionId? version)
     {
         version = text is { Length: <= 64 } && SemVersion.TryParse(text, SemVersionStyles.Strict, out var parsed)
@@ -42,7 +46,8 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
 
     public override string ToString() => _text;
 
-    public static bool operator ==(VersionId? left, VersionId? right) => left is null ? right is null : left.Equals(right);
+    public static bool operator ==(VersionId? left, VersionId? right) =>
+        left is null ? right is null : left.Equals(right);
 
     public static bool operator !=(VersionId? left, VersionId? right) => !(left == right);
 
@@ -64,10 +69,12 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
         public override void Write(Utf8JsonWriter writer, VersionId value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.ToString());
 
-        public override VersionId ReadAsPropertyName(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
+        public override VersionId ReadAsPropertyName(
+            ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
             Read(ref reader, type, options);
 
-        public override void WriteAsPropertyName(Utf8JsonWriter writer, VersionId value, JsonSerializerOptions options) =>
+        public override void WriteAsPropertyName(
+            Utf8JsonWriter writer, VersionId value, JsonSerializerOptions options) =>
             writer.WritePropertyName(value.ToString());
     }
 }

@@ -38,7 +38,8 @@ public sealed class VersionIdTests
     [Fact]
     public void TryParse_AnyText_NeverThrows() =>
         Gen.String[Gen.Char["0123456789.-+aZ \ud800"], 0, 80].Sample(
-            text => Assert.True(!VersionId.TryParse(text, out var version) || VersionId.Parse(version.ToString()) == version),
+            text => Assert.True(
+                !VersionId.TryParse(text, out var version) || VersionId.Parse(version.ToString()) == version),
             iter: 5000);
 
     [Fact]

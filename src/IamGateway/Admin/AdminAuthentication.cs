@@ -10,7 +10,9 @@ using Microsoft.Extensions.Options;
 
 namespace IamGateway.Admin;
 
-/// <summary>Who may use the admin API: API keys and JWT bearer tokens, three roles of which the higher includes the lower.</summary>
+/// <summary>
+/// Who may use the admin API: API keys and JWT bearer tokens, three roles of which the higher includes the lower.
+/// </summary>
 internal static class AdminAuthentication
 {
     public const string Viewer = "viewer";

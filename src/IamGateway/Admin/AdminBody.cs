@@ -22,7 +22,9 @@ internal static class AdminBody
         try
         {
             var value = await JsonSerializer.DeserializeAsync<T>(http.Request.Body, Options, http.RequestAborted);
-            return value is null ? (null, AdminProblems.BadField("The body is null; send a JSON object.")) : (value, null);
+            return value is null
+                ? (null, AdminProblems.BadField("The body is null; send a JSON object."))
+                : (value, null);
         }
         catch (JsonException e)
         {
@@ -33,7 +35,8 @@ internal static class AdminBody
     private static string Sentence<T>(JsonException e)
     {
         var path = e.Path is { Length: > 2 } ? e.Path[2..] : "the body";
-        var known = string.Join(", ", typeof(T).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name)));
+        var known = string.Join(
+            ", ", typeof(T).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name)));
         if (e.Message.Contains("could not be mapped", StringComparison.Ordinal))
             return $"{path} is no field here; known are {known}.";
         if (e.Message.Contains("uplicate", StringComparison.Ordinal))

@@ -10,7 +10,9 @@ using Prometheus;
 
 namespace IamGateway.Admin;
 
-/// <summary>The admin listener: a host of its own, so that nothing of it can be reached through the proxy listener.</summary>
+/// <summary>
+/// The admin listener: a host of its own, so that nothing of it can be reached through the proxy listener.
+/// </summary>
 internal sealed class AdminHost(
     GatewaySettings settings, IConfiguration configuration, IWebHostEnvironment environment, ILoggerFactory loggers,
     GatewayMetrics metrics, IServiceProvider gateway) : IHostedService
@@ -20,11 +22,14 @@ internal sealed class AdminHost(
     /// <summary>The address it listens on.</summary>
     public string Address { get; private set; } = "";
 
-    public int Port => new Uri(Address.Replace("*", "localhost", StringComparison.Ordinal).Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
+    public int Port => new Uri(
+        Address.Replace("*", "localhost", StringComparison.Ordinal)
+            .Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = environment.EnvironmentName });
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { EnvironmentName = environment.EnvironmentName });
         builder.Configuration.Sources.Clear();
         builder.Services.AddSingleton(loggers);
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -48,7 +53,8 @@ internal sealed class AdminHost(
         builder.Services.AddSingleton<WeightsCommand>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
-            o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase));
+            o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(
+                System.Text.Json.JsonNamingPolicy.CamelCase));
         });
         builder.Services.AddProblemDetails();
         builder.Services.AddOpenApi("v1");
@@ -63,7 +69,8 @@ internal sealed class AdminHost(
         _app.MapHealth();
         _app.MapAdminApi();
         await _app.StartAsync(cancellationToken);
-        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
+            .First();
     }
 
     // As instances: a container disposes what its factories made, and these belong to the proxy host.

@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Admin;
 
-/// <summary>Answers that are no success, as RFC 9457 problems: one sentence that names the field or key and says what to do.</summary>
+/// <summary>
+/// Answers that are no success, as RFC 9457 problems: one sentence that names the field or key and says what to do.
+/// </summary>
 internal static class AdminProblems
 {
     public static IResult Of(int status, string code, string detail, object? extra = null)
@@ -18,7 +20,8 @@ internal static class AdminProblems
                 extensions[property.Name] = property.GetValue(extra);
         }
 
-        return Results.Problem(detail, statusCode: status, type: $"urn:iamgateway:problem:{code}", extensions: extensions);
+        return Results.Problem(
+            detail, statusCode: status, type: $"urn:iamgateway:problem:{code}", extensions: extensions);
     }
 
     public static IResult Of(Refusal refusal) => Of(refusal.IsConflict ? 409 : 400, refusal.Code, refusal.Detail);

@@ -18,18 +18,21 @@ internal sealed record StoreReply(string Kind, bool Up, string Generation, int Q
 /// <param name="Instances">Usable instances.</param>
 /// <param name="Sessions">Sessions at this version, from the last count.</param>
 /// <param name="InFlight">Requests at work on it, seen from this replica.</param>
-internal sealed record VersionReply(string Version, string State, int Weight, int Instances, long Sessions, int InFlight);
+internal sealed record VersionReply(
+    string Version, string State, int Weight, int Instances, long Sessions, int InFlight);
 
 /// <param name="AppliedIn">Milliseconds until every replica had applied it.</param>
 /// <param name="Pending">Replicas that have not applied it yet.</param>
 internal sealed record WeightsReply(
-    IReadOnlyDictionary<string, int> Weights, long Revision, double? AppliedIn = null, IReadOnlyList<string>? Pending = null);
+    IReadOnlyDictionary<string, int> Weights, long Revision, double? AppliedIn = null,
+    IReadOnlyList<string>? Pending = null);
 
 /// <summary>PUT /api/v1/weights: integers that add up to 100.</summary>
 internal sealed record WeightsBody(Dictionary<string, JsonElement>? Weights);
 
 internal sealed record InstanceReply(
-    string Id, string Address, string? Version, string? ReportedVersion, string Health, string State, int InFlight, long? Sessions);
+    string Id, string Address, string? Version, string? ReportedVersion, string Health, string State, int InFlight,
+    long? Sessions);
 
 /// <summary>PUT /api/v1/instances/{id}.</summary>
 internal sealed record InstanceBody(string? Address, string? Version);

@@ -19,7 +19,8 @@ internal static class EventsApi
         }).RequireAuthorization(AdminAuthentication.Viewer).Produces<IEnumerable<EventReply>>()
             .WithSummary("The audit log, oldest first; pass the last id as after to read on.");
         api.MapGet("/events/stream", (IRoutingStore store, Replica replica, string? after, HttpContext http) =>
-            Results.ServerSentEvents(StreamAsync(store, replica, http.Request.Headers["Last-Event-ID"].FirstOrDefault() ?? after, http.RequestAborted)))
+            Results.ServerSentEvents(StreamAsync(
+                store, replica, http.Request.Headers["Last-Event-ID"].FirstOrDefault() ?? after, http.RequestAborted)))
             .RequireAuthorization(AdminAuthentication.Viewer).WithSummary("The audit log as it grows (SSE).");
     }
 
@@ -39,7 +40,8 @@ internal static class EventsApi
             }
 
             // Every event comes with a change of the state; the second look is for what another replica did meanwhile.
-            await replica.WaitForAsync(s => s.Sequence != sequence || cancellation.IsCancellationRequested, TimeSpan.FromSeconds(1));
+            await replica.WaitForAsync(
+                s => s.Sequence != sequence || cancellation.IsCancellationRequested, TimeSpan.FromSeconds(1));
         }
     }
 }

@@ -10,7 +10,8 @@ internal static class HealthApi
         app.MapGet("/health/ready", (Replica replica) => replica.IsReady
             ? Results.Json(new { status = "UP" })
             : Results.Json(
-                new { status = "DOWN", reason = replica.NotReadyReason ?? "The gateway is stopping." }, statusCode: 503))
+                new { status = "DOWN", reason = replica.NotReadyReason ?? "The gateway is stopping." },
+                statusCode: 503))
             .AllowAnonymous().ExcludeFromDescription();
     }
 }

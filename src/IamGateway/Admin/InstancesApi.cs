@@ -22,11 +22,15 @@ internal static class InstancesApi
         api.MapDelete("/instances/{id}", DeleteAsync)
             .RequireAuthorization(AdminAuthentication.Operator)
             .WithSummary("Removes an instance that the API registered.");
-        api.MapPost("/instances/{id}/drain", (string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http) =>
+        api.MapPost("/instances/{id}/drain", (
+            string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight,
+            HttpContext http) =>
             DrainAsync(id, true, replica, instances, health, inFlight, http))
             .RequireAuthorization(AdminAuthentication.Operator).Produces<InstanceReply>()
             .WithSummary("No session goes to it any more; drained when nothing is left on it.");
-        api.MapPost("/instances/{id}/resume", (string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http) =>
+        api.MapPost("/instances/{id}/resume", (
+            string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight,
+            HttpContext http) =>
             DrainAsync(id, false, replica, instances, health, inFlight, http))
             .RequireAuthorization(AdminAuthentication.Operator).Produces<InstanceReply>()
             .WithSummary("Takes sessions again.");
@@ -60,37 +64,46 @@ internal static class InstancesApi
             return AdminProblems.BadField(problems.Lines[0]);
         VersionId? version = null;
         if (body.Version is not null && !VersionId.TryParse(body.Version, out version))
-            return AdminProblems.BadField($"version: '{body.Version}' is not a version of the form MAJOR.MINOR.PATCH (SemVer).");
+            return AdminProblems.BadField(
+                $"version: '{body.Version}' is not a version of the form MAJOR.MINOR.PATCH (SemVer).");
         if (version is null && instances.Find(id)?.Version is null && !instances.CanDiscover)
-            return AdminProblems.BadField("version is missing, and IamGateway:Versions:Discovery does not say how to ask for it.");
+            return AdminProblems.BadField(
+                "version is missing, and IamGateway:Versions:Discovery does not say how to ask for it.");
         if (instances.All.FirstOrDefault(i => i.Id != id && new Uri(i.Address) == address) is { } twin)
-            return AdminProblems.Of(409, "address_taken", $"address: {address} is the address of instance '{twin.Id}' too; one address is one instance.");
+            return AdminProblems.Of(409, "address_taken",
+                $"address: {address} is the address of instance '{twin.Id}' too; one address is one instance.");
         await replica.ChangeAsync(
-            s => s.SetInstance(id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now()),
+            s => s.SetInstance(
+                id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now()),
             http.Who(), "instance.set", $"{id} {address} {version}");
         return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
     }
 
-    private static async Task<IResult> DeleteAsync(string id, Replica replica, InstanceTable instances, HttpContext http)
+    private static async Task<IResult> DeleteAsync(
+        string id, Replica replica, InstanceTable instances, HttpContext http)
     {
         if (instances.Find(id) is null)
             return Unknown(id, instances);
         if (instances.IsConfigured(id))
-            return AdminProblems.Of(409, "configured_instance", $"Instance '{id}' stands in the configuration; remove it there, or drain it.");
+            return AdminProblems.Of(409, "configured_instance",
+                $"Instance '{id}' stands in the configuration; remove it there, or drain it.");
         await replica.ChangeAsync(s => s.RemoveInstance(id), http.Who(), "instance.removed", null, id);
         return Results.NoContent();
     }
 
     private static async Task<IResult> DrainAsync(
-        string id, bool drain, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http)
+        string id, bool drain, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight,
+        HttpContext http)
     {
         if (instances.Find(id) is not { } instance)
             return Unknown(id, instances);
-        if (drain && !instance.Draining && !http.Request.Query.ContainsKey("force") && IsLastThatServes(instance, instances, replica))
+        if (drain && !instance.Draining && !http.Request.Query.ContainsKey("force")
+            && IsLastThatServes(instance, instances, replica))
         {
             return AdminProblems.Of(
                 409, "last_instance",
-                $"Instance '{id}' is the last one that can serve sessions of version {instance.Version} or a higher active one; start another first, or add ?force=true.");
+                $"Instance '{id}' is the last one that can serve sessions of version {instance.Version} or a higher "
+                + "active one; start another first, or add ?force=true.");
         }
 
         await replica.ChangeAsync(
@@ -103,7 +116,8 @@ internal static class InstancesApi
     {
         var active = replica.View.State.Active.Select(v => v.Version).ToArray();
         return instance.Version is { } version && active.Contains(version)
-            && !instances.All.Any(i => i.Id != instance.Id && i.IsUsable && active.Contains(i.Version!) && i.Version! >= version);
+            && !instances.All.Any(
+                i => i.Id != instance.Id && i.IsUsable && active.Contains(i.Version!) && i.Version! >= version);
     }
 
     private static IResult Unknown(string id, InstanceTable instances) => AdminProblems.Of(

@@ -20,7 +20,8 @@ internal static class SessionsApi
     }
 
     private static async Task<IResult> LookupAsync(
-        GatewaySettings settings, Replica replica, IPinStore store, StoreOutbox outbox, TimeProvider time, HttpContext http)
+        GatewaySettings settings, Replica replica, IPinStore store, StoreOutbox outbox, TimeProvider time,
+        HttpContext http)
     {
         var (body, problem) = await AdminBody.ReadAsync<LookupBody>(http);
         if (problem is not null)
@@ -48,7 +49,8 @@ internal static class SessionsApi
         string key, Replica replica, IPinStore store, HttpContext http)
     {
         if (!SessionKey.TryParse(key, out var parsed))
-            return AdminProblems.BadField($"key: '{key}' is not the key of a session (32 hex digits); see POST /api/v1/sessions/lookup.");
+            return AdminProblems.BadField(
+                $"key: '{key}' is not the key of a session (32 hex digits); see POST /api/v1/sessions/lookup.");
         if (await store.FindAsync(parsed) is not { } record || replica.View.Ended.Contains(record.Root))
             return AdminProblems.Of(404, "unknown_session", $"No session has the key {key}.");
         var root = record.Root.ToString();

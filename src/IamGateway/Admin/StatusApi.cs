@@ -9,7 +9,8 @@ internal static class StatusApi
 {
     public static void MapStatus(this IEndpointRouteBuilder api) => api.MapGet(
         "/status",
-        (Replica replica, IRoutingStore store, StoreOutbox outbox, InstanceTable instances, SessionCensus census, InFlight inFlight) =>
+        (Replica replica, IRoutingStore store, StoreOutbox outbox, InstanceTable instances, SessionCensus census,
+            InFlight inFlight) =>
         {
             var state = replica.View.State;
             var me = state.Replicas.FirstOrDefault(r => r.Id == replica.Id);
@@ -18,7 +19,9 @@ internal static class StatusApi
                 state.Revision,
                 state.Phase.ToString().ToLowerInvariant(),
                 replica.IsReady,
-                new StoreReply(store is MemoryRoutingStore ? "embedded" : "redis", replica.IsStoreUp, state.Generation.Tag, outbox.Count),
+                new StoreReply(
+                    store is MemoryRoutingStore ? "embedded" : "redis", replica.IsStoreUp, state.Generation.Tag,
+                    outbox.Count),
                 state.Newest.Version.ToString(),
                 null,
                 VersionsApi.List(state, instances, census, inFlight));

@@ -11,7 +11,8 @@ internal static class VersionsApi
     {
         api.MapGet(
             "/versions",
-            async (Replica replica, InstanceTable instances, SessionCensus census, InFlight inFlight, HttpContext http) =>
+            async (Replica replica, InstanceTable instances, SessionCensus census, InFlight inFlight,
+                HttpContext http) =>
             {
                 await census.CountAsync(http.RequestAborted);
                 return List(replica.View.State, instances, census, inFlight);
@@ -41,20 +42,26 @@ internal static class VersionsApi
     }
 
     private static string StateOf(VersionEntry version, RoutingState state) =>
-        version.Status == VersionStatus.Active && version == state.Older && (version.Weight == 0 || state.Phase == RoutingPhase.Closing)
+        version.Status == VersionStatus.Active && version == state.Older
+            && (version.Weight == 0 || state.Phase == RoutingPhase.Closing)
             ? "draining"
             : version.Status.ToString().ToLowerInvariant();
 
-    private static Task<IResult> RetireAsync(string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census, InFlight inFlight) =>
+    private static Task<IResult> RetireAsync(
+        string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census,
+        InFlight inFlight) =>
         EndAsync(version, "version.retire", (s, v) => s.Close(v), replica, http, instances, census, inFlight);
 
-    private static async Task<IResult> RevokeAsync(string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census, InFlight inFlight)
+    private static async Task<IResult> RevokeAsync(
+        string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census,
+        InFlight inFlight)
     {
         var (body, problem) = await AdminBody.ReadAsync<ConfirmBody>(http);
         if (problem is not null)
             return problem;
         return body!.Confirm == version
-            ? await EndAsync(version, "version.revoke", (s, v) => s.Revoke(v), replica, http, instances, census, inFlight)
+            ? await EndAsync(
+                version, "version.revoke", (s, v) => s.Revoke(v), replica, http, instances, census, inFlight)
             : AdminProblems.BadField($"confirm must be \"{version}\": revoking ends every session on that version.");
     }
 

@@ -13,7 +13,8 @@ internal static class WeightsApi
             var state = replica.View.State;
             Tag(http, state.Revision);
             return new WeightsReply(Weights(state), state.Revision);
-        }).RequireAuthorization(AdminAuthentication.Viewer).WithSummary("The shares of new sessions. ETag is the revision.");
+        }).RequireAuthorization(AdminAuthentication.Viewer)
+            .WithSummary("The shares of new sessions. ETag is the revision.");
         api.MapPut("/weights", PutAsync)
             .RequireAuthorization(AdminAuthentication.Operator)
             .Accepts<WeightsBody>("application/json").Produces<WeightsReply>().Produces<WeightsReply>(202)
@@ -40,7 +41,8 @@ internal static class WeightsApi
             WeightsOutcome.Applied => Results.Ok(reply),
             WeightsOutcome.Pending => Results.Accepted("/api/v1/weights", reply with { AppliedIn = null }),
             WeightsOutcome.PreconditionFailed => AdminProblems.Of(
-                412, "revision_changed", $"If-Match is {ifMatch}, and the revision is {result.State.Revision}; read the weights again."),
+                412, "revision_changed",
+                $"If-Match is {ifMatch}, and the revision is {result.State.Revision}; read the weights again."),
             _ when result.Pending.Count > 0 => AdminProblems.Of(
                 409, result.Refusal!.Code, result.Refusal.Detail, new { replicas = result.Pending }),
             _ => AdminProblems.Of(result.Refusal!),

@@ -19,7 +19,8 @@ internal enum WeightsOutcome
 /// <param name="Pending">Replicas that have not.</param>
 /// <param name="Refusal">Why not.</param>
 internal sealed record WeightsResult(
-    WeightsOutcome Outcome, RoutingState State, TimeSpan Elapsed, IReadOnlyList<string> Pending, Refusal? Refusal = null);
+    WeightsOutcome Outcome, RoutingState State, TimeSpan Elapsed, IReadOnlyList<string> Pending,
+    Refusal? Refusal = null);
 
 /// <summary>
 /// Sets the weights and sees to it that all replicas apply them. The activation of a version that some replica does not
@@ -52,7 +53,8 @@ internal sealed class WeightsCommand(
             s => s.Replicas.All(r => r.Acknowledged >= begun.Revision), Patience);
         var pending = Silent(replica.View.State, begun.Revision);
         return new WeightsResult(
-            applied ? WeightsOutcome.Applied : WeightsOutcome.Pending, begun, Stopwatch.GetElapsedTime(started), pending);
+            applied ? WeightsOutcome.Applied : WeightsOutcome.Pending, begun, Stopwatch.GetElapsedTime(started),
+            pending);
     }
 
     private Change Checked(RoutingState state, IReadOnlyDictionary<VersionId, int> weights)
@@ -62,7 +64,8 @@ internal sealed class WeightsCommand(
             if (weight > 0 && state.Find(version) is { Status: VersionStatus.Registered }
                 && !instances.All.Any(i => i.IsUsable && i.Version == version))
             {
-                return new Refusal("no_instance", $"No usable instance has version {version}; start one before you give it weight.");
+                return new Refusal(
+                    "no_instance", $"No usable instance has version {version}; start one before you give it weight.");
             }
         }
 
@@ -77,7 +80,8 @@ internal sealed class WeightsCommand(
     private async Task<WeightsResult> ActivateAsync(RoutingState begun, VersionId version, string who, long started)
     {
         var active = await replica.WaitForAsync(
-            s => s.Find(version)?.Status == VersionStatus.Active && s.Replicas.All(r => r.Acknowledged >= s.PhaseRevision), Patience);
+            s => s.Find(version)?.Status == VersionStatus.Active
+                && s.Replicas.All(r => r.Acknowledged >= s.PhaseRevision), Patience);
         var now = replica.View.State;
         if (active || now.Find(version)?.Status == VersionStatus.Active)
             return new WeightsResult(
@@ -91,7 +95,8 @@ internal sealed class WeightsCommand(
         return new WeightsResult(
             WeightsOutcome.Refused, replica.View.State, default, silent, new Refusal(
                 "replica_silent",
-                $"Version {version} was not activated, because {string.Join(", ", silent)} did not acknowledge in {Patience.TotalSeconds} s; nothing was changed. Start it again, or forget it if it is dead."));
+                $"Version {version} was not activated, because {string.Join(", ", silent)} did not acknowledge in "
+                + $"{Patience.TotalSeconds} s; nothing was changed. Start it again, or forget it if it is dead."));
     }
 
     private static IReadOnlyList<string> Silent(RoutingState state, long revision) =>

@@ -29,7 +29,9 @@ internal sealed class ConfigurationProblems
         _misshapen.Add(path);
     }
 
-    /// <summary>The same settings without the misshapen ones, so that the others can be bound and checked, too.</summary>
+    /// <summary>
+    /// The same settings without the misshapen ones, so that the others can be bound and checked, too.
+    /// </summary>
     public IConfigurationSection WellShaped(IConfigurationSection section) => new ConfigurationBuilder()
         .AddInMemoryCollection(section.AsEnumerable().Where(s => !_misshapen.Exists(p => IsUnder(s.Key, p))))
         .Build().GetSection(section.Path);
@@ -55,7 +57,8 @@ internal sealed class ConfigurationProblems
             if (properties.TryGetValue(child.Key, out var property))
                 CheckValue(child, property);
             else
-                AddMisshapen(child.Path, $"there is no such setting; known here are {string.Join(", ", properties.Keys.Order())}.");
+                AddMisshapen(child.Path,
+                    $"there is no such setting; known here are {string.Join(", ", properties.Keys.Order())}.");
         }
     }
 
@@ -78,7 +81,8 @@ internal sealed class ConfigurationProblems
             return;
         }
 
-        if (type == typeof(string) || TypeDescriptor.GetConverter(type).IsValid(section.Value) && IsNamed(type, section.Value))
+        if (type == typeof(string)
+            || TypeDescriptor.GetConverter(type).IsValid(section.Value) && IsNamed(type, section.Value))
             return;
         AddMisshapen(section.Path, $"'{section.Value}' is not {Describe(type)}.");
     }

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Configuration.Json;
 
 namespace IamGateway.Configuration;
 
-/// <summary>Where settings come from: appsettings, then the file of --config, then the environment, then the command line.</summary>
+/// <summary>
+/// Where settings come from: appsettings, then the file of --config, then the environment, then the command line.
+/// </summary>
 internal static class GatewayConfiguration
 {
     /// <summary>Splits <c>--config FILE</c> (or --config=FILE) from the rest of the command line.</summary>
@@ -38,7 +40,12 @@ internal static class GatewayConfiguration
                 place = i;
         }
 
-        var source = new JsonConfigurationSource { Path = Path.GetFullPath(file), Optional = false, ReloadOnChange = true };
+        var source = new JsonConfigurationSource
+        {
+            Path = Path.GetFullPath(file),
+            Optional = false,
+            ReloadOnChange = true,
+        };
         source.ResolveFileProvider();
         sources.Insert(place, source);
     }

@@ -8,7 +8,9 @@ internal sealed class GatewayOptions
     /// <summary>The cluster of the section ReverseProxy that is the IAM. Default: iam.</summary>
     public string Cluster { get; set; } = "iam";
 
-    /// <summary>Start a built-in demo IAM and route to it. Default: only in Development with no instance configured.</summary>
+    /// <summary>
+    /// Start a built-in demo IAM and route to it. Default: only in Development with no instance configured.
+    /// </summary>
     public bool? Demo { get; set; }
 
     public StoreOptions Store { get; set; } = new();
@@ -24,10 +26,14 @@ internal sealed class GatewayOptions
 
     public RolloutOptions Rollout { get; set; } = new();
 
-    /// <summary>Version: any instance of the session's version. Instance: the same one (IAM with sessions in its own memory).</summary>
+    /// <summary>
+    /// Version: any instance of the session's version. Instance: the same one (IAM with sessions in its own memory).
+    /// </summary>
     public SessionAffinity Affinity { get; set; }
 
-    /// <summary>The longest an instance may work on a request, and so how long a cut-off one counts. Default: 00:01:00.</summary>
+    /// <summary>
+    /// The longest an instance may work on a request, and so how long a cut-off one counts. Default: 00:01:00.
+    /// </summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long requests may still take after SIGTERM. Default: 00:00:30.</summary>
@@ -111,7 +117,9 @@ internal enum ExistingSessions
 /// <summary>The section <c>IamGateway:Migration</c>.</summary>
 internal sealed class MigrationOptions
 {
-    /// <summary>Migrate: sessions move to the new version by weight. Stay: they end where they are (starve out).</summary>
+    /// <summary>
+    /// Migrate: sessions move to the new version by weight. Stay: they end where they are (starve out).
+    /// </summary>
     public ExistingSessions ExistingSessions { get; set; }
 
     /// <summary>Path prefixes on which a session does not move, for example a login in progress.</summary>
@@ -120,7 +128,9 @@ internal sealed class MigrationOptions
     /// <summary>The longest that hold paths keep a session. Default: 00:05:00.</summary>
     public TimeSpan MaxHold { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a session that is never quiet is left alone before new requests wait. Default: 00:00:30.</summary>
+    /// <summary>
+    /// How long a session that is never quiet is left alone before new requests wait. Default: 00:00:30.
+    /// </summary>
     public TimeSpan MaxDeferral { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest that a request waits for others of its session. Default: 00:00:05.</summary>
@@ -134,7 +144,9 @@ internal sealed class RolloutOptions
     public string? MinimumVersion { get; set; }
 }
 
-/// <summary>The section <c>IamGateway:Witness</c>: a signed cookie that tells any replica that a session is final.</summary>
+/// <summary>
+/// The section <c>IamGateway:Witness</c>: a signed cookie that tells any replica that a session is final.
+/// </summary>
 internal sealed class WitnessOptions
 {
     public bool Enabled { get; set; }

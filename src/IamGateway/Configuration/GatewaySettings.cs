@@ -16,6 +16,7 @@ internal sealed record GatewaySettings(
     /// <summary>The versions that the configuration names, lowest first.</summary>
     public IReadOnlyList<VersionId> Versions { get; } =
     [
-        .. Instances.Select(i => i.Version).OfType<VersionId>().Concat(Initial is null ? [] : [Initial]).Distinct().Order(),
+        .. Instances.Select(i => i.Version).OfType<VersionId>()
+            .Concat(Initial is null ? [] : [Initial]).Distinct().Order(),
     ];
 }

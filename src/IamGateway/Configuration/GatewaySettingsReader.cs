@@ -12,7 +12,8 @@ internal static class GatewaySettingsReader
 {
     private const string Section = "IamGateway";
 
-    public static GatewaySettings? Read(IConfiguration configuration, string environment, ConfigurationProblems problems)
+    public static GatewaySettings? Read(
+        IConfiguration configuration, string environment, ConfigurationProblems problems)
     {
         var isTest = environment == "Test";
         var isDevelopment = environment == Environments.Development;
@@ -33,12 +34,14 @@ internal static class GatewaySettingsReader
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
         if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
-            problems.Add($"{Section}:TestOnly:DisabledRules", "rules of the guarantee can be switched off in the environment Test only; remove it.");
+            problems.Add($"{Section}:TestOnly:DisabledRules",
+                "rules of the guarantee can be switched off in the environment Test only; remove it.");
         var stateless = Paths(options.Stateless, $"{Section}:Stateless", problems);
         var hold = Paths(options.Migration.HoldPaths, $"{Section}:Migration:HoldPaths", problems);
         return problems.Any
             ? null
-            : new GatewaySettings(options, instances, new SessionRules(rules, stateless), hold, initial, minimum, redis);
+            : new GatewaySettings(
+                options, instances, new SessionRules(rules, stateless), hold, initial, minimum, redis);
     }
 
     private static List<InstanceOptions> Instances(
@@ -55,7 +58,8 @@ internal static class GatewaySettingsReader
             if (address is null || version is null && destination["Metadata:Version"] is not null)
                 continue;
             if (instances.Find(i => i.Address == address) is { } twin)
-                problems.Add(key, $"{address} is the address of instance '{twin.Id}' too; one address is one instance.");
+                problems.Add(
+                    key, $"{address} is the address of instance '{twin.Id}' too; one address is one instance.");
             instances.Add(new InstanceOptions(destination.Key, address, version));
         }
 
@@ -82,14 +86,16 @@ internal static class GatewaySettingsReader
     }
 
     private static void CheckVersions(
-        List<InstanceOptions> instances, bool areAllRead, bool isNamed, VersionId? initial, ConfigurationProblems problems)
+        List<InstanceOptions> instances, bool areAllRead, bool isNamed, VersionId? initial,
+        ConfigurationProblems problems)
     {
         var versions = instances.Select(i => i.Version).OfType<VersionId>().Distinct().Order().ToArray();
         if (!isNamed && versions.Length > 1)
         {
             problems.Add(
                 $"{Section}:Versions:Initial",
-                $"instances of {string.Join(" and ", versions.Select(v => v.ToString()))} are configured; name the version that takes the traffic first.");
+                $"instances of {string.Join(" and ", versions.Select(v => v.ToString()))} are configured; "
+                + "name the version that takes the traffic first.");
         }
         else if (initial is not null && versions.Length > 0 && !versions.Contains(initial)
             && areAllRead && instances.TrueForAll(i => i.Version is not null))
@@ -107,8 +113,10 @@ internal static class GatewaySettingsReader
         Range(options.Migration.MaxHold, "Migration:MaxHold", TimeSpan.Zero, TimeSpan.FromHours(24), problems);
         Range(options.Migration.MaxDeferral, "Migration:MaxDeferral", TimeSpan.Zero, TimeSpan.FromHours(24), problems);
         Range(options.Migration.MaxWait, "Migration:MaxWait", TimeSpan.Zero, TimeSpan.FromMinutes(1), problems);
-        Range(options.Versions.Discovery.Interval, "Versions:Discovery:Interval", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), problems);
-        Range(options.Versions.Discovery.Timeout, "Versions:Discovery:Timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), problems);
+        Range(options.Versions.Discovery.Interval, "Versions:Discovery:Interval",
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), problems);
+        Range(options.Versions.Discovery.Timeout, "Versions:Discovery:Timeout",
+            TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), problems);
     }
 
     private static void Range(TimeSpan value, string key, TimeSpan low, TimeSpan high, ConfigurationProblems problems)
@@ -135,11 +143,13 @@ internal static class GatewaySettingsReader
         catch (ArgumentException)
         {
             // The library's message repeats the option, which may be a password.
-            problems.Add("ConnectionStrings:Redis", "it is not a StackExchange.Redis connection string, for example redis:6379,ssl=true.");
+            problems.Add("ConnectionStrings:Redis",
+                "it is not a StackExchange.Redis connection string, for example redis:6379,ssl=true.");
         }
     }
 
-    private static void CheckDiscovery(GatewayOptions options, List<InstanceOptions> instances, ConfigurationProblems problems)
+    private static void CheckDiscovery(
+        GatewayOptions options, List<InstanceOptions> instances, ConfigurationProblems problems)
     {
         var discovery = options.Versions.Discovery;
         var key = $"{Section}:Versions:Discovery";
@@ -179,14 +189,16 @@ internal static class GatewaySettingsReader
             if (string.IsNullOrWhiteSpace(key.Name))
                 problems.Add($"{prefix}:Name", "name who uses the key; the audit log shows it.");
             if (key.Sha256 is not { Length: 64 } || !key.Sha256.All(char.IsAsciiHexDigit))
-                problems.Add($"{prefix}:Sha256", "it must be the SHA-256 of the key in 64 hex digits: printf %s KEY | sha256sum.");
+                problems.Add($"{prefix}:Sha256",
+                    "it must be the SHA-256 of the key in 64 hex digits: printf %s KEY | sha256sum.");
             if (key.Role is not ("viewer" or "operator" or "admin"))
                 problems.Add($"{prefix}:Role", $"'{key.Role}' is not one of viewer, operator, admin.");
         }
 
         if (admin.Jwt is { } jwt)
         {
-            if (!Uri.TryCreate(jwt.Authority, UriKind.Absolute, out var authority) || authority.Scheme != "https" && !isDevelopment)
+            if (!Uri.TryCreate(jwt.Authority, UriKind.Absolute, out var authority)
+                || authority.Scheme != "https" && !isDevelopment)
                 problems.Add($"{Section}:Admin:Jwt:Authority", "it must be the https URL of the token issuer.");
             if (string.IsNullOrWhiteSpace(jwt.Audience))
                 problems.Add($"{Section}:Admin:Jwt:Audience", "name the audience that tokens for this gateway carry.");
@@ -197,15 +209,18 @@ internal static class GatewaySettingsReader
         {
             problems.Add(
                 "Kestrel:Endpoints:Admin:Url",
-                $"{url} is reachable from other machines and no authentication is configured; set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
+                $"{url} is reachable from other machines and no authentication is configured; "
+                + $"set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
         }
     }
 
     private static bool IsLoopback(string url)
     {
-        if (!Uri.TryCreate(url.Replace("*", "any", StringComparison.Ordinal).Replace("+", "any", StringComparison.Ordinal), UriKind.Absolute, out var uri))
+        var named = url.Replace("*", "any", StringComparison.Ordinal).Replace("+", "any", StringComparison.Ordinal);
+        if (!Uri.TryCreate(named, UriKind.Absolute, out var uri))
             return false;
-        return uri.Host == "localhost" || IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip);
+        return uri.Host == "localhost"
+            || IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip);
     }
 
     private static void CheckWitness(WitnessOptions witness, ConfigurationProblems problems)
@@ -221,7 +236,8 @@ internal static class GatewaySettingsReader
         {
             var bytes = new byte[witness.Keys[i].Length];
             if (!Convert.TryFromBase64String(witness.Keys[i], bytes, out var length) || length < 32)
-                problems.Add($"{key}:Keys:{i}", "it must be base64 of at least 32 random bytes: openssl rand -base64 32.");
+                problems.Add(
+                    $"{key}:Keys:{i}", "it must be base64 of at least 32 random bytes: openssl rand -base64 32.");
         }
     }
 

@@ -1,8 +1,8 @@
 namespace IamGateway.Configuration;
 
 /// <summary>
-/// The rules that the guarantee rests on. Each can be switched off in a test, which must then see the guarantee broken; a judge
-/// that never found anything is not trusted. Refused outside the environment Test.
+/// The rules that the guarantee rests on. Each can be switched off in a test, which must then see the guarantee broken;
+/// a judge that never found anything is not trusted. Refused outside the environment Test.
 /// </summary>
 internal enum ProtocolRule
 {

@@ -6,11 +6,18 @@ namespace IamGateway.Configuration;
 /// <summary>Turns <c>IamGateway:Sessions</c> into rules; presets are put in place of their entries.</summary>
 internal static class SessionRulesReader
 {
-    public static List<SessionRule> Read(List<SessionRuleOptions> entries, string section, ConfigurationProblems problems)
+    public static List<SessionRule> Read(
+        List<SessionRuleOptions> entries, string section, ConfigurationProblems problems)
     {
         var rules = new List<SessionRule>();
         if (entries.Count == 0)
-            problems.Add(section, "no rule says how requests name their session; give one, for example {\"Name\":\"session\",\"Cookie\":\"JSESSIONID\"}.");
+        {
+            problems.Add(
+                section,
+                "no rule says how requests name their session; give one, "
+                + "for example {\"Name\":\"session\",\"Cookie\":\"JSESSIONID\"}.");
+        }
+
         for (var i = 0; i < entries.Count; i++)
         {
             var key = $"{section}:{i}";
@@ -32,7 +39,8 @@ internal static class SessionRulesReader
         return rules;
     }
 
-    private static void Add(SessionRuleOptions entry, string key, List<SessionRule> rules, ConfigurationProblems problems)
+    private static void Add(
+        SessionRuleOptions entry, string key, List<SessionRule> rules, ConfigurationProblems problems)
     {
         (HandleSource Source, string? Name)[] sources =
         [
@@ -49,17 +57,25 @@ internal static class SessionRulesReader
         if (string.IsNullOrWhiteSpace(entry.Name))
             problems.Add($"{key}:Name", "name the kind of handle, for example session.");
         if (sources.Count(s => s.Name is not null) > 1)
-            problems.Add(key, "give one of Cookie, Header, Query and Form; a handle that stands in several places is several rules of one Name.");
+        {
+            problems.Add(
+                key,
+                "give one of Cookie, Header, Query and Form; "
+                + "a handle that stands in several places is several rules of one Name.");
+        }
+
         if (issues.Count(s => s.Name is not null) > 1)
             problems.Add(key, "give one of SetCookie, LocationQuery, LocationFragment, JsonField and FormPostField.");
         var source = Array.Find(sources, s => s.Name is not null);
         var issue = Array.Find(issues, s => s.Name is not null);
         if (source.Name is null && issue.Name is null)
-            problems.Add(key, "say where the handle stands: Cookie, Header, Query or Form, or where responses hand it out.");
+            problems.Add(
+                key, "say where the handle stands: Cookie, Header, Query or Form, or where responses hand it out.");
         if (entry.Scheme is not null && source.Source != HandleSource.Header)
             problems.Add($"{key}:Scheme", "it goes with Header only.");
         if (issue.Issue is HandleIssue.JsonField or HandleIssue.FormPostField && string.IsNullOrEmpty(entry.IssuedAt))
-            problems.Add($"{key}:IssuedAt", $"it is required with {issue.Issue}, so that no other response body is read.");
+            problems.Add(
+                $"{key}:IssuedAt", $"it is required with {issue.Issue}, so that no other response body is read.");
         HandleExtractor? extractor = null;
         if (entry.Extract is not null && !HandleExtractor.TryParse(entry.Extract, out extractor))
             problems.Add($"{key}:Extract", $"'{entry.Extract}' is not Jwt:CLAIM, Part:SEPARATOR:INDEX or SignedRoute.");

@@ -11,8 +11,8 @@ using Yarp.ReverseProxy.Model;
 namespace IamGateway.Forwarding;
 
 /// <summary>
-/// The way of a request: session → pin → version → instance → forward → record. It stands in YARP's pipeline before load
-/// balancing and narrows the available destinations to the chosen version.
+/// The way of a request: session → pin → version → instance → forward → record. It stands in YARP's pipeline before
+/// load balancing and narrows the available destinations to the chosen version.
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
@@ -109,8 +109,8 @@ internal sealed class GatewayPipeline(
         [.. tried.Where(d => d != proxy.ProxiedDestination)];
 
     /// <summary>
-    /// Takes the request out of what is in flight and gives its leases back, at once if the instance is known to be done with
-    /// it, else after the longest time that an instance may go on unseen.
+    /// Takes the request out of what is in flight and gives its leases back, at once if the instance is known to be
+    /// done with it, else after the longest time that an instance may go on unseen.
     /// </summary>
     private void End(HttpContext http, GatewayRequest request)
     {
@@ -146,7 +146,8 @@ internal sealed class GatewayPipeline(
             request.Ended = true;
             request.Http = null;
             foreach (var root in request.Leased ?? [])
-                outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
+                outbox.Add(
+                    new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
         }
     }
 

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace IamGateway.Forwarding;
 
 /// <summary>
-/// What the steps know of one request: session, pin, version, instance, outcome. It stays among the requests in flight until
-/// the instance is known to be done with it, which may be after the client has its answer or is gone.
+/// What the steps know of one request: session, pin, version, instance, outcome. It stays among the requests in flight
+/// until the instance is known to be done with it, which may be after the client has its answer or is gone.
 /// </summary>
 internal sealed class GatewayRequest
 {
@@ -72,13 +72,17 @@ internal sealed class GatewayRequest
     /// <summary>The bucket drawn for a session that this request begins.</summary>
     public int Bucket { get; set; } = -1;
 
-    /// <summary>The records it holds leases on; guarded by the request itself. Set at most by router, names and replica.</summary>
+    /// <summary>
+    /// The records it holds leases on; guarded by the request itself. Set at most by router, names and replica.
+    /// </summary>
     public List<SessionKey>? Leased { get; private set; }
 
     /// <summary>The generation its leases were taken under.</summary>
     public string? LeasedIn { get; set; }
 
-    /// <summary>The record of its session, once known. In the steady state the first handle that it saw issued.</summary>
+    /// <summary>
+    /// The record of its session, once known. In the steady state the first handle that it saw issued.
+    /// </summary>
     public SessionKey? Root { get; set; }
 
     /// <summary>Nothing is to be leased for it any more.</summary>
@@ -90,7 +94,9 @@ internal sealed class GatewayRequest
     /// <summary>The client or the gateway cut it off; the instance may work on.</summary>
     public bool CutOff { get; set; }
 
-    /// <summary>Handles whose sessions were ended; they are taken out of the request and expired in the response.</summary>
+    /// <summary>
+    /// Handles whose sessions were ended; they are taken out of the request and expired in the response.
+    /// </summary>
     public List<Handle>? Stripped { get; set; }
 
     public long StartedAt { get; set; }
@@ -143,7 +149,9 @@ internal sealed class GatewayRequest
         LeasedIn = generation;
     }
 
-    /// <summary>The handle of a rule, or the first one: the name that a newly issued handle of that rule takes over.</summary>
+    /// <summary>
+    /// The handle of a rule, or the first one: the name that a newly issued handle of that rule takes over.
+    /// </summary>
     public SessionKey? HandleFor(int rule)
     {
         for (var i = 0; i < HandleCount; i++)

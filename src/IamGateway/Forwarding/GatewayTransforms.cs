@@ -6,7 +6,10 @@ using Yarp.ReverseProxy.Transforms;
 
 namespace IamGateway.Forwarding;
 
-/// <summary>What is done to requests just before they leave for the instance, and to response headers just before they leave for the client.</summary>
+/// <summary>
+/// What is done to requests just before they leave for the instance, and to response headers just before they leave for
+/// the client.
+/// </summary>
 internal sealed class GatewayTransforms(
     RequestRecorder recorder, IssuedNames names, SessionRules rules, TimeProvider time)
 {
@@ -32,7 +35,9 @@ internal sealed class GatewayTransforms(
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Binds the handles that the response hands out; a response whose handles cannot be bound does not leave.</summary>
+    /// <summary>
+    /// Binds the handles that the response hands out; a response whose handles cannot be bound does not leave.
+    /// </summary>
     public ValueTask OnResponseAsync(ResponseTransformContext context)
     {
         if (context.ProxyResponse is null || context.HttpContext.Features.Get<GatewayRequest>() is not { } request)

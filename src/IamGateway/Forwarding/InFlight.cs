@@ -1,8 +1,8 @@
 namespace IamGateway.Forwarding;
 
 /// <summary>
-/// Every request that an instance may be working on for this replica. A request is added before it reads the routing state, so
-/// whoever publishes a state and then looks here sees all that was decided under an earlier one.
+/// Every request that an instance may be working on for this replica. A request is added before it reads the routing
+/// state, so whoever publishes a state and then looks here sees all that was decided under an earlier one.
 /// </summary>
 internal sealed class InFlight
 {

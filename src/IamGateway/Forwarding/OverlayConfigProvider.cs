@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace IamGateway.Forwarding;
 
 /// <summary>
-/// YARP's own configuration with the instances that the API registered, and with defaults for the IAM's cluster: passive
-/// health checks, and RequestTimeout as the longest silence of an instance.
+/// YARP's own configuration with the instances that the API registered, and with defaults for the IAM's cluster:
+/// passive health checks, and RequestTimeout as the longest silence of an instance.
 /// </summary>
 internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 {
@@ -38,7 +38,8 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 
     private ClusterConfig Overlaid(ClusterConfig cluster)
     {
-        var destinations = cluster.Destinations?.ToDictionary(d => d.Key, d => d.Value, StringComparer.OrdinalIgnoreCase)
+        var destinations = cluster.Destinations?.ToDictionary(
+            d => d.Key, d => d.Value, StringComparer.OrdinalIgnoreCase)
             ?? new Dictionary<string, DestinationConfig>(StringComparer.OrdinalIgnoreCase);
         foreach (var instance in _instances.All)
         {
@@ -50,7 +51,8 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
         return cluster with
         {
             Destinations = destinations,
-            HttpRequest = cluster.HttpRequest ?? new ForwarderRequestConfig { ActivityTimeout = _options.RequestTimeout },
+            HttpRequest = cluster.HttpRequest
+                ?? new ForwarderRequestConfig { ActivityTimeout = _options.RequestTimeout },
             HealthCheck = cluster.HealthCheck ?? new HealthCheckConfig
             {
                 Passive = new PassiveHealthCheckConfig
@@ -77,5 +79,6 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
     }
 
     private sealed record Overlay(
-        IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IChangeToken ChangeToken) : IProxyConfig;
+        IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters,
+        IChangeToken ChangeToken) : IProxyConfig;
 }

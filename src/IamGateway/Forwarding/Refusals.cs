@@ -33,7 +33,8 @@ internal static class Refusals
             : http.Response.Body.WriteAsync(body, http.RequestAborted).AsTask();
     }
 
-    private static (int Status, string Title, string Detail, string? RetryAfter) Describe(RefusalCode code) => code switch
+    private static (int Status, string Title, string Detail, string? RetryAfter) Describe(
+        RefusalCode code) => code switch
     {
         RefusalCode.NoInstance => (
             503, "No instance", "No usable instance has the version of this session or a higher one.", "2"),

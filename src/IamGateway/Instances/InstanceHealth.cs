@@ -10,11 +10,14 @@ internal sealed class InstanceHealth(IProxyStateLookup proxy, GatewaySettings se
     /// <summary>healthy, unhealthy or unknown.</summary>
     public string Of(string id)
     {
-        if (!proxy.TryGetCluster(settings.Options.Cluster, out var cluster) || !cluster.Destinations.TryGetValue(id, out var destination))
+        if (!proxy.TryGetCluster(settings.Options.Cluster, out var cluster)
+            || !cluster.Destinations.TryGetValue(id, out var destination))
             return "unknown";
         var health = destination.Health;
         if (health.Active == DestinationHealth.Unhealthy || health.Passive == DestinationHealth.Unhealthy)
             return "unhealthy";
-        return health.Active == DestinationHealth.Healthy || health.Passive == DestinationHealth.Healthy ? "healthy" : "unknown";
+        return health.Active == DestinationHealth.Healthy || health.Passive == DestinationHealth.Healthy
+            ? "healthy"
+            : "unknown";
     }
 }

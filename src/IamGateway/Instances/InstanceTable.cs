@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Model;
 namespace IamGateway.Instances;
 
 /// <summary>
-/// All instances of the IAM: the configuration's, with what the API has set over them and what they report of themselves. One
-/// immutable snapshot, replaced whole.
+/// All instances of the IAM: the configuration's, with what the API has set over them and what they report of
+/// themselves. One immutable snapshot, replaced whole.
 /// </summary>
 internal sealed class InstanceTable
 {
@@ -38,11 +38,14 @@ internal sealed class InstanceTable
 
     public bool IsConfigured(string id) => _configured.ContainsKey(id);
 
-    /// <summary>Groups the destinations that YARP holds for available by version, leaving out what must not get sessions.</summary>
+    /// <summary>
+    /// Groups the destinations that YARP holds for available by version, leaving out what must not get sessions.
+    /// </summary>
     public VersionInstances Of(IReadOnlyList<DestinationState> available)
     {
         var all = Volatile.Read(ref _all);
-        if (_narrowed is { } narrowed && ReferenceEquals(narrowed.Source, available) && ReferenceEquals(narrowed.Table, all))
+        if (_narrowed is { } narrowed && ReferenceEquals(narrowed.Source, available)
+            && ReferenceEquals(narrowed.Table, all))
             return narrowed.Result;
         var result = new VersionInstances(
         [
@@ -88,7 +91,9 @@ internal sealed class InstanceTable
         }
     }
 
-    /// <summary>What was reported under an ID is of the process at its address, not of one at another address.</summary>
+    /// <summary>
+    /// What was reported under an ID is of the process at its address, not of one at another address.
+    /// </summary>
     private FrozenDictionary<string, Instance> ForgetMoved(
         FrozenDictionary<string, Instance> before, FrozenDictionary<string, Instance> after)
     {

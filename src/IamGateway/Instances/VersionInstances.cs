@@ -3,7 +3,8 @@ using Yarp.ReverseProxy.Model;
 namespace IamGateway.Instances;
 
 /// <summary>The usable instances by version, at one moment.</summary>
-internal sealed class VersionInstances(IReadOnlyList<(VersionId Version, IReadOnlyList<DestinationState> Destinations)> byVersion)
+internal sealed class VersionInstances(
+    IReadOnlyList<(VersionId Version, IReadOnlyList<DestinationState> Destinations)> byVersion)
 {
     private readonly (VersionId Version, IReadOnlyList<DestinationState> Destinations)[] _byVersion = [.. byVersion];
 

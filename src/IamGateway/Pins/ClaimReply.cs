@@ -40,4 +40,5 @@ internal enum ClaimOutcome
 /// <param name="Pin">The version's ordinal, where one was decided.</param>
 /// <param name="Bucket">The session's place in the weights, 0 to 9,999.</param>
 /// <param name="Target">Where an alias points.</param>
-internal readonly record struct ClaimReply(ClaimOutcome Outcome, int Pin = 0, int Bucket = 0, SessionKey Target = default);
+internal readonly record struct ClaimReply(
+    ClaimOutcome Outcome, int Pin = 0, int Bucket = 0, SessionKey Target = default);

@@ -1,8 +1,8 @@
 namespace IamGateway.Pins;
 
 /// <summary>
-/// What one routing state allows a claim to do; the same for every request that sees this state, so it is made once. Versions
-/// are ordinals (places in the order of activations); 0 stands for none.
+/// What one routing state allows a claim to do; the same for every request that sees this state, so it is made once.
+/// Versions are ordinals (places in the order of activations); 0 stands for none.
 /// </summary>
 internal sealed record ClaimTerms
 {
@@ -15,7 +15,9 @@ internal sealed record ClaimTerms
     /// <summary>The run ids of the primaries of this generation, each followed by a space.</summary>
     public required string RunIds { get; init; }
 
-    /// <summary>Every replica has acknowledged the generation, so that old claims count and raises are allowed.</summary>
+    /// <summary>
+    /// Every replica has acknowledged the generation, so that old claims count and raises are allowed.
+    /// </summary>
     public required bool GenerationAcknowledged { get; init; }
 
     /// <summary>Where a session without record belongs.</summary>

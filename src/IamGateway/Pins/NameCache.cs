@@ -4,8 +4,8 @@ using IamGateway.Sessions;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// What this replica remembers of names: where they point, whether the session is final, when the entry was last extended.
-/// Bounded by forgetting the older half; forgetting costs a question to the store, never the guarantee.
+/// What this replica remembers of names: where they point, whether the session is final, when the entry was last
+/// extended. Bounded by forgetting the older half; forgetting costs a question to the store, never the guarantee.
 /// </summary>
 internal sealed class NameCache(int capacity)
 {

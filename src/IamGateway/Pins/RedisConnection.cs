@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The connection to Redis with a bound on every call: one that takes longer than <c>Store:Timeout</c> counts as failed, and
-/// after a few failures in a row calls fail at once until a probe gets through (<see cref="ProbeAsync"/>).
+/// The connection to Redis with a bound on every call: one that takes longer than <c>Store:Timeout</c> counts as
+/// failed, and after a few failures in a row calls fail at once until a probe gets through (<see cref="ProbeAsync"/>).
 /// </summary>
 internal sealed class RedisConnection : IAsyncDisposable
 {
@@ -18,7 +18,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     private int _failures;
 
     private RedisConnection(
-        ConnectionMultiplexer multiplexer, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
+        ConnectionMultiplexer multiplexer, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics,
+        TimeProvider time)
     {
         _multiplexer = multiplexer;
         _metrics = metrics;
@@ -47,7 +48,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     public bool IsOpen => Volatile.Read(ref _failures) >= FailuresToOpen;
 
-    /// <summary>Connects, or throws <see cref="StoreUnavailableException"/> if no server answers within five seconds.</summary>
+    /// <summary>
+    /// Connects, or throws <see cref="StoreUnavailableException"/> if no server answers within five seconds.
+    /// </summary>
     public static async Task<RedisConnection> ConnectAsync(
         string connectionString, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
     {
@@ -66,7 +69,8 @@ internal sealed class RedisConnection : IAsyncDisposable
         options.ConnectTimeout = 3000;
         try
         {
-            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(TimeSpan.FromSeconds(10), time);
+            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(
+                TimeSpan.FromSeconds(10), time);
             return new RedisConnection(multiplexer, keyPrefix, timeout, metrics, time);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
@@ -115,7 +119,8 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
     }
 
-    // Server errors begin with a code in capitals (READONLY, NOREPLICAS, OOM); their text may hold arguments and stays out.
+    // Server errors begin with a code in capitals (READONLY, NOREPLICAS, OOM); their text may hold arguments and stays
+    // out.
     private static string Reason(Exception e) => e switch
     {
         RedisServerException server => server.Message.Split(' ', 2)[0],
@@ -158,7 +163,9 @@ internal sealed class RedisConnection : IAsyncDisposable
         return [.. ids.Order()];
     }
 
-    /// <summary>The eviction policy of a primary that may evict keys, or null. Evicting a name would split its session.</summary>
+    /// <summary>
+    /// The eviction policy of a primary that may evict keys, or null. Evicting a name would split its session.
+    /// </summary>
     public async Task<string?> EvictionPolicyAsync()
     {
         foreach (var server in Primaries())

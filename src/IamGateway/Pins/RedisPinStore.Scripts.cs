@@ -1,14 +1,14 @@
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing state on
-/// the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to, or
-/// "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease).
+/// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing
+/// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
+/// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease).
 /// </summary>
 internal sealed partial class RedisPinStore
 {
-    // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must be on it:
-    // a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
+    // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must
+    // be on it: a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
     private const string Prelude = """
         local function generation_ok(tag, runids)
           if runids == '*' then return true end
@@ -34,8 +34,8 @@ internal sealed partial class RedisPinStore
 
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut, 12 must,
-    // 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
+    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut, 12
+    // must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
     // 21 unknown ends, 22 unknown waits, 23 generation acknowledged.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])

@@ -189,7 +189,9 @@ internal sealed partial class RedisPinStore : IPinStore
         var started = Stopwatch.GetTimestamp();
         try
         {
-            return await _redis.RunAsync(operation, (script, keys, values), static (db, s) => db.ScriptEvaluateAsync(s.script, s.keys, s.values));
+            return await _redis.RunAsync(
+                operation, (script, keys, values),
+                static (db, s) => db.ScriptEvaluateAsync(s.script, s.keys, s.values));
         }
         finally
         {

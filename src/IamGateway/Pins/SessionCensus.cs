@@ -38,7 +38,8 @@ internal sealed partial class SessionCensus(
             {
                 return;
             }
-            catch (Exception e) when (e is StoreUnavailableException or StackExchange.Redis.RedisException or TimeoutException)
+            catch (Exception e)
+                when (e is StoreUnavailableException or StackExchange.Redis.RedisException or TimeoutException)
             {
                 Log.NotCounted(logger, e.Message);
             }

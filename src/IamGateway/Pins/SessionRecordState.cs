@@ -3,7 +3,9 @@ using IamGateway.Sessions;
 
 namespace IamGateway.Pins;
 
-/// <summary>The embedded store's entry: the same fields as the store's text form in <c>RedisPinStore.Scripts.cs</c>.</summary>
+/// <summary>
+/// The embedded store's entry: the same fields as the store's text form in <c>RedisPinStore.Scripts.cs</c>.
+/// </summary>
 internal sealed class SessionRecordState
 {
     public SessionKey? AliasOf { get; init; }

@@ -7,8 +7,8 @@ using IamGateway.Sessions;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// Chooses the version of a request. In the steady state that is the only one; else a session's pin is final and remembered, or
-/// the store is asked, which answers with a lease, a raise, or the wish to wait.
+/// Chooses the version of a request. In the steady state that is the only one; else a session's pin is final and
+/// remembered, or the store is asked, which answers with a lease, a raise, or the wish to wait.
 /// </summary>
 internal sealed class SessionRouter(
     Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings, GatewayMetrics metrics,
@@ -62,8 +62,8 @@ internal sealed class SessionRouter(
     }
 
     /// <summary>
-    /// Takes the view to decide under. Either the replica, having published a later one, sees this request under its view, or
-    /// this request sees the later one: each writes first and then reads.
+    /// Takes the view to decide under. Either the replica, having published a later one, sees this request under its
+    /// view, or this request sees the later one: each writes first and then reads.
     /// </summary>
     private RoutingView Enter(GatewayRequest request)
     {
@@ -89,7 +89,9 @@ internal sealed class SessionRouter(
         Send(request, view, ByWeight(request, view, request.Bucket), Decision.New);
     }
 
-    /// <summary>Sessions that an operator has ended are taken out of the request; which those are may take a look at the store.</summary>
+    /// <summary>
+    /// Sessions that an operator has ended are taken out of the request; which those are may take a look at the store.
+    /// </summary>
     private async ValueTask WithoutEndedAsync(GatewayRequest request, RoutingView view, bool isHold)
     {
         for (var i = 0; i < request.HandleCount; i++)
@@ -97,7 +99,8 @@ internal sealed class SessionRouter(
             try
             {
                 var name = request[i].Key;
-                if (view.Ended.Contains(name) || await store.FindAsync(name) is { } record && view.Ended.Contains(record.Root))
+                if (view.Ended.Contains(name)
+                    || await store.FindAsync(name) is { } record && view.Ended.Contains(record.Root))
                     (request.Stripped ??= []).Add(request[i]);
             }
             catch (StoreUnavailableException)
@@ -126,7 +129,8 @@ internal sealed class SessionRouter(
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (!view.Names.TryGet(request[i].Key, out var entry) || entry.Final == 0
-                || entry.Final != view.Final && !(entry.Final != 0 && settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal)))
+                || entry.Final != view.Final
+                    && !(entry.Final != 0 && settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal)))
                 return false;
         }
 
@@ -136,7 +140,9 @@ internal sealed class SessionRouter(
         return true;
     }
 
-    /// <summary>Now and then, and behind the request: entries that exist for a handle live on while it is used.</summary>
+    /// <summary>
+    /// Now and then, and behind the request: entries that exist for a handle live on while it is used.
+    /// </summary>
     private void Extend(RoutingView view, SessionKey name, int stamp)
     {
         var now = time.GetTimestamp();
@@ -284,7 +290,8 @@ internal sealed class SessionRouter(
             var forced = older != 0 && !view.IsClosing && !request.Instances.Has(view.VersionOf(older));
             var must = view.IsClosing || reach > older || forced && usableNewest;
             var reply = await store.ClaimAsync(
-                view.Terms, new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
+                view.Terms,
+                new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
             switch (reply.Outcome)
             {
                 case ClaimOutcome.Alias when ++hops < MaxAliasHops:
@@ -323,8 +330,10 @@ internal sealed class SessionRouter(
 
     private async ValueTask<bool> WaitAsync(GatewayRequest request, long started, bool must)
     {
-        // A session that may stay is let through by the store when its hold expires; the slack is for clocks that differ.
-        if (Remaining(started) == TimeSpan.Zero && (must || time.GetElapsedTime(started) > 2 * settings.Options.Migration.MaxWait))
+        // A session that may stay is let through by the store when its hold expires; the slack is for clocks that
+        // differ.
+        if (Remaining(started) == TimeSpan.Zero
+            && (must || time.GetElapsedTime(started) > 2 * settings.Options.Migration.MaxWait))
         {
             metrics.Barrier("timeout");
             return false;
@@ -371,13 +380,16 @@ internal sealed class SessionRouter(
         }
     }
 
-    /// <summary>Queues the release of every lease of a request; nothing is leased for it any more until it is decided anew.</summary>
+    /// <summary>
+    /// Queues the release of every lease of a request; nothing is leased for it any more until it is decided anew.
+    /// </summary>
     public void GiveBack(GatewayRequest request)
     {
         lock (request)
         {
             foreach (var root in request.Leased ?? [])
-                outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
+                outbox.Add(
+                    new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
             request.Leased?.Clear();
         }
     }

@@ -3,8 +3,8 @@ using IamGateway.Recording;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// Writes that no request waits for, carried out in order and in batches by one task, again and again until the store takes
-/// them. <see cref="FlushAsync"/> waits until everything queued before is in the store.
+/// Writes that no request waits for, carried out in order and in batches by one task, again and again until the store
+/// takes them. <see cref="FlushAsync"/> waits until everything queued before is in the store.
 /// </summary>
 internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeProvider time) : IDisposable
 {
@@ -27,7 +27,9 @@ internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeP
         }
     }
 
-    /// <summary>Queues a write. When the queue is full, extensions are dropped silently and names are dropped and counted.</summary>
+    /// <summary>
+    /// Queues a write. When the queue is full, extensions are dropped silently and names are dropped and counted.
+    /// </summary>
     public void Add(in StoreWrite write)
     {
         lock (_lock)

@@ -22,4 +22,5 @@ internal enum StoreWriteKind
 
 /// <summary>A write that no request waits for.</summary>
 internal readonly record struct StoreWrite(
-    StoreWriteKind Kind, SessionKey Key, SessionKey Target = default, int Ordinal = 0, int Bucket = 0, LeaseId Lease = default);
+    StoreWriteKind Kind, SessionKey Key, SessionKey Target = default, int Ordinal = 0, int Bucket = 0,
+    LeaseId Lease = default);

@@ -45,7 +45,8 @@ internal sealed class GatewayMetrics
         var factory = Metrics.WithCustomRegistry(Registry);
         DotNetStats.Register(Registry);
         _requests = factory.CreateCounter(
-            "iamgateway_requests_total", "Requests by where they went and why.", "version", "instance", "code", "decision");
+            "iamgateway_requests_total", "Requests by where they went and why.", "version", "instance", "code",
+            "decision");
         _duration = factory.CreateHistogram(
             "iamgateway_request_duration_seconds", "Time from the first byte in to the last byte out.", ["version"],
             new HistogramConfiguration { Buckets = RequestBuckets });
@@ -65,7 +66,8 @@ internal sealed class GatewayMetrics
         _instanceState = factory.CreateGauge(
             "iamgateway_instance_state", "1 for the state an instance is in.", "instance", "version", "state");
         _mismatch = factory.CreateCounter(
-            "iamgateway_instance_version_mismatch_total", "An instance reported another version than believed.", "instance");
+            "iamgateway_instance_version_mismatch_total", "An instance reported another version than believed.",
+            "instance");
         _storeDuration = factory.CreateHistogram(
             "iamgateway_store_duration_seconds", "Time of calls to the store.", ["operation"],
             new HistogramConfiguration { Buckets = StoreBuckets });
@@ -77,7 +79,8 @@ internal sealed class GatewayMetrics
         _refusals = factory.CreateCounter("iamgateway_refusals_total", "Requests not forwarded.", "reason");
         _retries = factory.CreateCounter("iamgateway_retries_total", "Requests sent to a second instance.", "reason");
         _violations = factory.CreateCounter(
-            "iamgateway_violations_total", "Times an instance was seen to have served a session below its pin. Must stay 0.");
+            "iamgateway_violations_total",
+            "Times an instance was seen to have served a session below its pin. Must stay 0.");
         _revision = factory.CreateGauge("iamgateway_routing_revision", "Revision of the routing state applied here.");
         _acknowledged = factory.CreateGauge(
             "iamgateway_replica_acknowledged_revision", "Revision that a replica has acknowledged.", "replica");
@@ -148,7 +151,8 @@ internal sealed class GatewayMetrics
 
     public void StoreUp(bool up) => _storeUp.Set(up ? 1 : 0);
 
-    public void WriteDropped(StoreWriteKind kind) => _dropped.WithLabels(kind == StoreWriteKind.Refresh ? "refresh" : "name").Inc();
+    public void WriteDropped(StoreWriteKind kind) =>
+        _dropped.WithLabels(kind == StoreWriteKind.Refresh ? "refresh" : "name").Inc();
 
     public void StoreFull() => _full.Inc();
 

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace IamGateway.Recording;
 
 /// <summary>Counts and logs each request once, on every way out.</summary>
-internal sealed partial class RequestRecorder(GatewayMetrics metrics, TimeProvider time, ILogger<RequestRecorder> logger)
+internal sealed partial class RequestRecorder(
+    GatewayMetrics metrics, TimeProvider time, ILogger<RequestRecorder> logger)
 {
     private readonly ConcurrentDictionary<(string Instance, VersionId Version), InstanceMetrics> _instances = new();
 
@@ -25,17 +26,24 @@ internal sealed partial class RequestRecorder(GatewayMetrics metrics, TimeProvid
         if (logger.IsEnabled(LogLevel.Debug))
         {
             Log.Request(
-                logger, request.HandleCount > 0 ? request[0].Key.ToString()[..8] : "-", request.Version?.ToString() ?? "-",
-                request.InstanceId ?? "-", GatewayMetrics.Label(request.Decision), GatewayMetrics.Label(request.Refusal),
-                status, elapsed.TotalMilliseconds, request.StoreTime.TotalMilliseconds, request.BarrierTime.TotalMilliseconds);
+                logger, request.HandleCount > 0 ? request[0].Key.ToString()[..8] : "-",
+                request.Version?.ToString() ?? "-",
+                request.InstanceId ?? "-", GatewayMetrics.Label(request.Decision),
+                GatewayMetrics.Label(request.Refusal),
+                status, elapsed.TotalMilliseconds, request.StoreTime.TotalMilliseconds,
+                request.BarrierTime.TotalMilliseconds);
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(7000, LogLevel.Debug, "Request of session '{Session}' to '{Version}' at '{Instance}': {Decision} {Refusal} {Status} in {Milliseconds} ms (store {StoreMilliseconds}, barrier {BarrierMilliseconds}).")]
+        [LoggerMessage(
+            7000, LogLevel.Debug,
+            "Request of session '{Session}' to '{Version}' at '{Instance}': {Decision} {Refusal} {Status} in "
+            + "{Milliseconds} ms (store {StoreMilliseconds}, barrier {BarrierMilliseconds}).")]
         public static partial void Request(
-            ILogger logger, string session, string version, string instance, string decision, string refusal, int status,
+            ILogger logger, string session, string version, string instance, string decision, string refusal,
+            int status,
             double milliseconds, double storeMilliseconds, double barrierMilliseconds);
     }
 }

@@ -14,8 +14,8 @@ internal interface IRoutingStore
     ValueTask<StoredRouting> ReadAsync(RoutingState? known);
 
     /// <summary>
-    /// Writes <paramref name="next"/> if the state is still <paramref name="expected"/> (null: none), and appends the events in
-    /// the same step. False: somebody else was first.
+    /// Writes <paramref name="next"/> if the state is still <paramref name="expected"/> (null: none), and appends the
+    /// events in the same step. False: somebody else was first.
     /// </summary>
     ValueTask<bool> TryWriteAsync(RoutingState? expected, RoutingState next, IReadOnlyList<AuditEvent> events);
 

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace IamGateway.Routing;
 
 /// <summary>
-/// The embedded store's routing state. With a file it survives a restart, so that sessions whose pins are lost still go to the
-/// newest version that ever was active.
+/// The embedded store's routing state. With a file it survives a restart, so that sessions whose pins are lost still go
+/// to the newest version that ever was active.
 /// </summary>
 internal sealed class MemoryRoutingStore : IRoutingStore
 {
@@ -32,7 +32,8 @@ internal sealed class MemoryRoutingStore : IRoutingStore
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException("it is not a routing state written by this gateway; restore it or remove it", e);
+            throw new InvalidDataException(
+                "it is not a routing state written by this gateway; restore it or remove it", e);
         }
     }
 

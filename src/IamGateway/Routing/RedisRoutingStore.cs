@@ -5,7 +5,9 @@ using StackExchange.Redis;
 
 namespace IamGateway.Routing;
 
-/// <summary>The routing state in Redis: a hash (id, sequence, document), a generation marker and a stream of events.</summary>
+/// <summary>
+/// The routing state in Redis: a hash (id, sequence, document), a generation marker and a stream of events.
+/// </summary>
 internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
 {
     private const int MaxEvents = 10_000;
@@ -19,8 +21,8 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
         return {own, state[1], redis.call('HGET', KEYS[1], 'document')}
         """;
 
-    // ARGV: 1 expected id or empty, 2 expected sequence, 3 id, 4 sequence, 5 document, 6 generation, 7 channel, 8 max events,
-    // then events.
+    // ARGV: 1 expected id or empty, 2 expected sequence, 3 id, 4 sequence, 5 document, 6 generation, 7 channel, 8 max
+    // events, then events.
     private const string WriteScript = """
         local state = redis.call('HMGET', KEYS[1], 'id', 'sequence')
         if (state[1] or '') ~= ARGV[1] then return 0 end

@@ -41,7 +41,9 @@ internal sealed partial class Replica
             // The acknowledgement that completes the set takes the next step in the same write.
             Routing.AuditEvent[] events = next.Revision == state.Revision
                 ? []
-                : [Event(Name, $"phase.{next.Phase.ToString().ToLowerInvariant()}", state.Phase.ToString().ToLowerInvariant(), null, next.Revision)];
+                : [Event(
+                    Name, $"phase.{next.Phase.ToString().ToLowerInvariant()}",
+                    state.Phase.ToString().ToLowerInvariant(), null, next.Revision)];
             if (!await store.TryWriteAsync(state, next, events))
                 continue;
             Adopt(next);
@@ -68,7 +70,8 @@ internal sealed partial class Replica
                     return false;
             }
 
-            // 3. Whatever is at work below the top holds a lease of this generation under the record that the store names.
+            // 3. Whatever is at work below the top holds a lease of this generation under the record that the store
+            // names.
             foreach (var request in inFlight.Snapshot())
             {
                 if (request.Ordinal != 0 && request.Ordinal < view.Top && request.Decision != Decision.Stateless)
@@ -78,7 +81,8 @@ internal sealed partial class Replica
 
         // 4. Nothing is at work on a version that is closing.
         var started = time.GetTimestamp();
-        return !view.IsClosing || rules.IsOff(ProtocolRule.Closing) || await UntilAsync(view, () => IsEmptyBelow(view, started), stop);
+        return !view.IsClosing || rules.IsOff(ProtocolRule.Closing)
+            || await UntilAsync(view, () => IsEmptyBelow(view, started), stop);
     }
 
     private static bool DecidesUnderEarlier(GatewayRequest request, RoutingView view) =>

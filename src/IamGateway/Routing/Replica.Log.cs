@@ -21,7 +21,8 @@ internal sealed partial class Replica
         [LoggerMessage(3004, LogLevel.Critical, "Replica '{Name}' was forgotten; it refuses sessions and ends.")]
         public static partial void Forgotten(ILogger logger, string name);
 
-        [LoggerMessage(3005, LogLevel.Warning, "Replica '{Name}' leaves while the store is away; forget it through the API.")]
+        [LoggerMessage(
+            3005, LogLevel.Warning, "Replica '{Name}' leaves while the store is away; forget it through the API.")]
         public static partial void LeftWithoutStore(ILogger logger, string name);
     }
 }

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace IamGateway.Routing;
 
 /// <summary>
-/// This process among the replicas: registers, follows the routing state, does what a state asks before acknowledging it, and
-/// puts the state back when the store has lost it.
+/// This process among the replicas: registers, follows the routing state, does what a state asks before acknowledging
+/// it, and puts the state back when the store has lost it.
 /// </summary>
 internal sealed partial class Replica(
     IRoutingStore store, IPinStore pins, StoreOutbox outbox, InFlight inFlight, InstanceTable instances,
@@ -89,7 +89,8 @@ internal sealed partial class Replica(
                 return;
             if ((settings.Initial ?? Single(settings.Versions)) is not { } initial)
             {
-                NotReadyReason = "There is no routing state and no one version is configured; set IamGateway:Versions:Initial.";
+                NotReadyReason = "There is no routing state and no one version is configured; "
+                    + "set IamGateway:Versions:Initial.";
                 return;
             }
 
@@ -113,7 +114,9 @@ internal sealed partial class Replica(
 
     private static VersionId? Single(IReadOnlyList<VersionId> versions) => versions.Count == 1 ? versions[0] : null;
 
-    /// <summary>Ends this registration. Call when no request comes in any more and those in flight have had their time.</summary>
+    /// <summary>
+    /// Ends this registration. Call when no request comes in any more and those in flight have had their time.
+    /// </summary>
     public async Task LeaveAsync(CancellationToken cancellation)
     {
         if (_me is null)
@@ -123,7 +126,8 @@ internal sealed partial class Replica(
             await outbox.FlushAsync(cancellation);
             // What the instances may still be working on keeps this registration, and its leases, for RequestTimeout.
             await ChangeAsync(
-                s => inFlight.Count > 0 ? s.Forget(Id) : s.Remove(Id, time.GetUtcNow()), "replica", "replica.left", Name);
+                s => inFlight.Count > 0 ? s.Forget(Id) : s.Remove(Id, time.GetUtcNow()),
+                "replica", "replica.left", Name);
         }
         catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
         {
@@ -321,7 +325,9 @@ internal sealed partial class Replica(
         }
     }
 
-    /// <summary>A request has met a store that is ahead of, or other than, its view: look at once and wait for another view.</summary>
+    /// <summary>
+    /// A request has met a store that is ahead of, or other than, its view: look at once and wait for another view.
+    /// </summary>
     public async Task<bool> NewerAsync(RoutingView view, TimeSpan patience)
     {
         Task changed;

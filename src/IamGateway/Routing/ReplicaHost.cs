@@ -4,9 +4,12 @@ using IamGateway.Pins;
 
 namespace IamGateway.Routing;
 
-/// <summary>Ties the replica to the life of the process: registered before the proxy listens, gone after its last request.</summary>
+/// <summary>
+/// Ties the replica to the life of the process: registered before the proxy listens, gone after its last request.
+/// </summary>
 internal sealed class ReplicaHost(
-    Replica replica, AdminHost admin, GatewaySettings settings, IHostApplicationLifetime lifetime, IServiceProvider services)
+    Replica replica, AdminHost admin, GatewaySettings settings, IHostApplicationLifetime lifetime,
+    IServiceProvider services)
     : IHostedLifecycleService
 {
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -6,8 +6,8 @@ namespace IamGateway.Routing;
 internal sealed partial record RoutingState
 {
     /// <summary>
-    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it acknowledges it.
-    /// Another registration of the same admin address is of a dead process.
+    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it
+    /// acknowledges it. Another registration of the same admin address is of a dead process.
     /// </summary>
     public (RoutingState State, long Id) Register(string name, string adminAddress, DateTimeOffset now)
     {
@@ -51,7 +51,9 @@ internal sealed partial record RoutingState
         }).Advance(now);
     }
 
-    /// <summary>Records that a replica has applied a revision, and takes the next step if it was the last one to.</summary>
+    /// <summary>
+    /// Records that a replica has applied a revision, and takes the next step if it was the last one to.
+    /// </summary>
     public RoutingState Acknowledge(long id, long revision, DateTimeOffset now) => (this with
     {
         Replicas =
@@ -116,12 +118,13 @@ internal sealed partial record RoutingState
     }
 
     /// <summary>
-    /// Two histories of the state meet after the store lost one: the higher revision wins, the registries unite, and everything
-    /// is acknowledged anew.
+    /// Two histories of the state meet after the store lost one: the higher revision wins, the registries unite, and
+    /// everything is acknowledged anew.
     /// </summary>
     public static RoutingState Merge(RoutingState remembered, RoutingState found, ImmutableArray<string> runIds)
     {
-        var (winner, other) = (remembered.Revision, remembered.Sequence).CompareTo((found.Revision, found.Sequence)) >= 0
+        var (winner, other) = (remembered.Revision, remembered.Sequence)
+            .CompareTo((found.Revision, found.Sequence)) >= 0
             ? (remembered, found)
             : (found, remembered);
         var removed = winner.RemovedReplicas.Union(other.RemovedReplicas).ToArray();

@@ -6,9 +6,9 @@ using IamGateway.Instances;
 namespace IamGateway.Routing;
 
 /// <summary>
-/// What all replicas share: one document in the store, changed by compare-and-set on <see cref="Sequence"/>. Every change that
-/// lets replicas do more goes through a phase in which they do less, and takes effect with the acknowledgement that completes
-/// the set (<see cref="Advance"/>). All transitions are pure.
+/// What all replicas share: one document in the store, changed by compare-and-set on <see cref="Sequence"/>. Every
+/// change that lets replicas do more goes through a phase in which they do less, and takes effect with the
+/// acknowledgement that completes the set (<see cref="Advance"/>). All transitions are pure.
 /// </summary>
 internal sealed partial record RoutingState
 {
@@ -70,7 +70,9 @@ internal sealed partial record RoutingState
     [JsonIgnore]
     public VersionEntry? Older => Active.Count() > 1 ? Active.First() : null;
 
-    /// <summary>The highest ordinal that any replica may send to, or may have sent to: prepared, active or revoked.</summary>
+    /// <summary>
+    /// The highest ordinal that any replica may send to, or may have sent to: prepared, active or revoked.
+    /// </summary>
     [JsonIgnore]
     public int TopOrdinal => Math.Max(
         Phase == RoutingPhase.Prepare ? Find(Pending!)!.Ordinal : 0,
@@ -116,17 +118,22 @@ internal sealed partial record RoutingState
     {
         var added = versions.Where(v => Find(v) is null).Distinct()
             .Select(v => new VersionEntry(v, VersionStatus.Registered, 0, 0, now)).ToArray();
-        return added.Length == 0 ? this : Revised() with { Versions = [.. Versions.AddRange(added).OrderBy(v => v.Version)] };
+        return added.Length == 0
+            ? this
+            : Revised() with { Versions = [.. Versions.AddRange(added).OrderBy(v => v.Version)] };
     }
 
-    /// <summary>Sets the weights; a version that is not active yet is activated by it, in the steps of <see cref="Advance"/>.</summary>
+    /// <summary>
+    /// Sets the weights; a version that is not active yet is activated by it, in the steps of <see cref="Advance"/>.
+    /// </summary>
     public Change SetWeights(IReadOnlyDictionary<VersionId, int> weights)
     {
         if (weights.Count == 0 || weights.Values.Any(w => w is < 0 or > 100) || weights.Values.Sum() != 100)
         {
             return new Refusal(
                 "weights_sum",
-                $"weights must be integers from 0 to 100 that add up to 100; these add up to {weights.Values.Sum(w => (long)w)}.",
+                $"weights must be integers from 0 to 100 that add up to 100; "
+                + $"these add up to {weights.Values.Sum(w => (long)w)}.",
                 IsConflict: false);
         }
 
@@ -143,14 +150,16 @@ internal sealed partial record RoutingState
 
         if (!IsQuiet)
             return Busy();
-        var news = weights.Where(w => w.Value > 0 && Find(w.Key)!.Status != VersionStatus.Active).Select(w => w.Key).ToArray();
+        var news = weights.Where(w => w.Value > 0 && Find(w.Key)!.Status != VersionStatus.Active)
+            .Select(w => w.Key).ToArray();
         if (news.Length == 0)
             return Revised() with { Versions = WithWeights(weights) };
         if (Array.Find(news, v => Find(v)!.Status != VersionStatus.Registered) is { } gone)
         {
             return new Refusal(
                 "version_ended",
-                $"Version {gone} is {Find(gone)!.Status.ToString().ToLowerInvariant()}; a version never comes back. Give it no weight.");
+                $"Version {gone} is {Find(gone)!.Status.ToString().ToLowerInvariant()}; "
+                + "a version never comes back. Give it no weight.");
         }
 
         if (news.Length > 1 || Active.Count() > 1)
@@ -173,7 +182,8 @@ internal sealed partial record RoutingState
     private RoutingState BeginActivation(VersionId version, IReadOnlyDictionary<VersionId, int> weights)
     {
         var begun = Revised() with { Pending = version, PendingWeights = weights.ToImmutableDictionary() };
-        // From Active (one version left after a revocation) every replica is strict already: names are never late there.
+        // From Active (one version left after a revocation) every replica is strict already: names are never late
+        // there.
         return Phase == RoutingPhase.Active ? begun.EnterPrepare() : begun.Enter(RoutingPhase.Flush);
     }
 
@@ -192,7 +202,8 @@ internal sealed partial record RoutingState
         {
             return new Refusal(
                 "not_retirable",
-                $"Version {version} cannot be retired: only the lower of two active versions can, and {Names(Active)} active.");
+                $"Version {version} cannot be retired: only the lower of two active versions can; "
+                + $"active: {Names(Active)}.");
         }
 
         return (Revised() with
@@ -210,7 +221,8 @@ internal sealed partial record RoutingState
         {
             return new Refusal(
                 "not_revocable",
-                $"Version {version} cannot be revoked: only the newer of two active versions can, and {Names(Active)} active.");
+                $"Version {version} cannot be revoked: only the newer of two active versions can; "
+                + $"active: {Names(Active)}.");
         }
 
         return (Revised() with
@@ -219,11 +231,14 @@ internal sealed partial record RoutingState
         }).Enter(RoutingPhase.Revoking);
     }
 
-    /// <summary>Ends the strictness that a revocation leaves behind, when no session can be left on the revoked version.</summary>
+    /// <summary>
+    /// Ends the strictness that a revocation leaves behind, when no session can be left on the revoked version.
+    /// </summary>
     public RoutingState Settle(DateTimeOffset revokedBefore)
     {
         if (Phase != RoutingPhase.Active || Active.Count() > 1
-            || Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal && v.Since > revokedBefore))
+            || Versions.Any(
+                v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal && v.Since > revokedBefore))
             return this;
         return (Revised() with
         {
@@ -277,7 +292,8 @@ internal sealed partial record RoutingState
 
     private Refusal Busy() => new(
         "change_in_progress",
-        $"The routing state is in phase {Phase.ToString().ToLowerInvariant()} at revision {Revision}; try again when it is through.");
+        $"The routing state is in phase {Phase.ToString().ToLowerInvariant()} at revision {Revision}; "
+        + "try again when it is through.");
 
     private static string Names(IEnumerable<VersionEntry> versions)
     {

@@ -38,7 +38,9 @@ internal sealed class RoutingView
         Terms = new ClaimTerms
         {
             Generation = rules.IsOff(ProtocolRule.Generation) ? "0" : state.Generation.Tag,
-            RunIds = rules.IsOff(ProtocolRule.Generation) ? ClaimTerms.AnyServer : string.Join(' ', state.Generation.RunIds),
+            RunIds = rules.IsOff(ProtocolRule.Generation)
+                ? ClaimTerms.AnyServer
+                : string.Join(' ', state.Generation.RunIds),
             GenerationAcknowledged = rules.IsOff(ProtocolRule.Generation) || state.GenerationAcknowledged,
             Newest = home.Ordinal,
             Top = Top,
@@ -47,7 +49,10 @@ internal sealed class RoutingView
             Cut = IsClosing ? 10_000 : state.MigrateExisting ? NewCut : 0,
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking,
-            Revoked = [.. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal)],
+            Revoked =
+            [
+                .. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal),
+            ],
             Replicas = rules.IsOff(ProtocolRule.Barrier) ? [] : [.. state.Replicas.Select(r => r.Id)],
             NextReplica = rules.IsOff(ProtocolRule.Barrier) ? long.MaxValue : state.NextReplica,
             MaxDeferral = options.Migration.MaxDeferral,
@@ -59,7 +64,10 @@ internal sealed class RoutingView
 
     public RoutingState State { get; }
 
-    /// <summary>What this replica remembers under this state; a request that still holds an older view writes to the older memory.</summary>
+    /// <summary>
+    /// What this replica remembers under this state; a request that still holds an older view writes to the older
+    /// memory.
+    /// </summary>
     public NameCache Names { get; }
 
     /// <summary>Key of the keyed hashes that name sessions.</summary>
@@ -93,7 +101,8 @@ internal sealed class RoutingView
     /// <summary>Names are in the store before the headers that hand them out leave.</summary>
     public bool NamesFirst { get; }
 
-    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other names.
+    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other
+    // names.
     private static bool KeepsNames(RoutingView? previous, RoutingState state) =>
         previous is not null && previous.State.Id == state.Id
         && (previous.State.Phase == state.Phase || state.Phase is not (RoutingPhase.Prepare or RoutingPhase.Steady));

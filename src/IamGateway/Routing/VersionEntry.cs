@@ -12,7 +12,8 @@ internal enum VersionStatus
 /// <param name="Version">Its name.</param>
 /// <param name="Status">Whether sessions may live on it.</param>
 /// <param name="Weight">Its share of new sessions, in per cent.</param>
-/// <param name="Ordinal">Its place in the order of activations, from 1; what pins in the store hold. 0: never prepared.</param>
+/// <param name="Ordinal">Its place in the order of activations, from 1; what pins in the store hold. 0: never
+/// prepared.</param>
 /// <param name="Since">When it got this status.</param>
 internal sealed record VersionEntry(
     VersionId Version, VersionStatus Status, int Weight, int Ordinal, DateTimeOffset Since);

@@ -1,8 +1,8 @@
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// Reads one Cookie header on spans, leniently (RFC 6265 §5.4): pairs without "=" are skipped, surrounding white space and
-/// one pair of quotes are taken off, several cookies of one name are all seen.
+/// Reads one Cookie header on spans, leniently (RFC 6265 §5.4): pairs without "=" are skipped, surrounding white space
+/// and one pair of quotes are taken off, several cookies of one name are all seen.
 /// </summary>
 internal ref struct CookieHeader(ReadOnlySpan<char> header)
 {

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Sessions;
 
-/// <summary>Reads a small form body without consuming it: what is read is put before the rest and forwarded byte for byte.</summary>
+/// <summary>
+/// Reads a small form body without consuming it: what is read is put before the rest and forwarded byte for byte.
+/// </summary>
 internal static class FormBody
 {
     /// <summary>The largest body that is looked into, in bytes; a larger one is forwarded unread.</summary>
@@ -18,7 +20,8 @@ internal static class FormBody
         && request.ContentLength is null or <= MaxBytes;
 
     /// <summary>
-    /// The body's text, or null if it is larger than <see cref="MaxBytes"/>. The request body can be read again from its start.
+    /// The body's text, or null if it is larger than <see cref="MaxBytes"/>. The request body can be read again from
+    /// its start.
     /// </summary>
     public static async ValueTask<string?> PeekAsync(HttpContext context)
     {
@@ -62,7 +65,8 @@ internal static class FormBody
             set => throw new NotSupportedException();
         }
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             var left = prefix.Length - _position;
             if (left == 0)
@@ -73,7 +77,8 @@ internal static class FormBody
             return count;
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        public override Task<int> ReadAsync(
+            byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

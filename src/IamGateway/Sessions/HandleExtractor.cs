@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// Reads the session's own name out of a self-describing value, so that such a handle needs no record. A value that does not
-/// have the expected form carries no handle. Nothing is verified: the result only chooses a route.
+/// Reads the session's own name out of a self-describing value, so that such a handle needs no record. A value that
+/// does not have the expected form carries no handle. Nothing is verified: the result only chooses a route.
 /// </summary>
 internal sealed record HandleExtractor(HandleExtractorKind Kind, string Argument, int Index)
 {

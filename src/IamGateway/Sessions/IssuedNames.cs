@@ -7,11 +7,12 @@ using Microsoft.AspNetCore.Http;
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// Binds every handle that a response hands out to the session of its request, before the headers leave: behind the response in
-/// the steady state, in the store first at any other time.
+/// Binds every handle that a response hands out to the session of its request, before the headers leave: behind the
+/// response in the steady state, in the store first at any other time.
 /// </summary>
 internal sealed class IssuedNames(
-    SessionRules rules, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings, TimeProvider time)
+    SessionRules rules, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings,
+    TimeProvider time)
 {
     /// <summary>Looks at the headers of a response. After a refusal the response must not leave.</summary>
     public ValueTask OnHeadersAsync(HttpContext http, GatewayRequest request)
@@ -151,7 +152,8 @@ internal sealed class IssuedNames(
             {
                 if (view.Final == 0 || request.Ordinal != view.Final || !view.IsStrict)
                     return false;
-                // At the newest version an unknown name goes to the same place; it must be known before the next rollout only.
+                // At the newest version an unknown name goes to the same place; it must be known before the next
+                // rollout only.
                 Queue(view, request, handle);
                 return true;
             }
@@ -162,7 +164,9 @@ internal sealed class IssuedNames(
         }
     }
 
-    /// <summary>The phase turned strict around this response, perhaps after the replica looked for what to lease.</summary>
+    /// <summary>
+    /// The phase turned strict around this response, perhaps after the replica looked for what to lease.
+    /// </summary>
     private async Task<bool> IsLeasedAsync(GatewayRequest request)
     {
         var view = replica.View;

@@ -6,8 +6,8 @@ using System.Text;
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// A handle's name in the store: HMAC-SHA-256 over rule name and value, cut to 128 bits. The value cannot be had from it,
-/// so it may be shown to operators.
+/// A handle's name in the store: HMAC-SHA-256 over rule name and value, cut to 128 bits. The value cannot be had from
+/// it, so it may be shown to operators.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionKey>

@@ -37,7 +37,9 @@ internal sealed record SessionRule(
 
     public bool ReadsResponsesUnder(PathString path) => IsUnder(path, IssuedAt);
 
-    /// <summary>Segment by segment and case-sensitive, as an IAM's own routing is; the empty prefix holds everything.</summary>
+    /// <summary>
+    /// Segment by segment and case-sensitive, as an IAM's own routing is; the empty prefix holds everything.
+    /// </summary>
     public static bool IsUnder(PathString path, PathString prefix) =>
         !prefix.HasValue || path.StartsWithSegments(prefix, StringComparison.Ordinal);
 }

@@ -1,6 +1,8 @@
 namespace IamGateway.Sessions;
 
-/// <summary>One entry of <c>IamGateway:Sessions</c>: a kind of handle, where requests carry it and where responses hand it out.</summary>
+/// <summary>
+/// One entry of <c>IamGateway:Sessions</c>: a kind of handle, where requests carry it and where responses hand it out.
+/// </summary>
 internal sealed class SessionRuleOptions
 {
     /// <summary>A tested list of rules that this entry stands for: AirlockIam, Keycloak or OpenIdConnect.</summary>
@@ -39,14 +41,17 @@ internal sealed class SessionRuleOptions
     /// <summary>Responses hand the handle out in this top-level field of a JSON body.</summary>
     public string? JsonField { get; set; }
 
-    /// <summary>Responses hand the handle out in the hidden input of this name on a page that posts itself (form_post).</summary>
+    /// <summary>
+    /// Responses hand the handle out in the hidden input of this name on a page that posts itself (form_post).
+    /// </summary>
     public string? FormPostField { get; set; }
 
     /// <summary>Only responses to requests under this path hand the handle out; required with JsonField.</summary>
     public string? IssuedAt { get; set; }
 
     /// <summary>
-    /// Reads the session's name out of the value itself: Jwt:CLAIM, Part:SEPARATOR:INDEX. Handles whose parts agree are then one.
+    /// Reads the session's name out of the value itself: Jwt:CLAIM, Part:SEPARATOR:INDEX. Handles whose parts agree are
+    /// then one.
     /// </summary>
     public string? Extract { get; set; }
 }

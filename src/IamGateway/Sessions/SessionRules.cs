@@ -4,7 +4,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace IamGateway.Sessions;
 
-/// <summary>Finds the handles of a request's sessions, and those that a response hands out. Holds no state of its own.</summary>
+/// <summary>
+/// Finds the handles of a request's sessions, and those that a response hands out. Holds no state of its own.
+/// </summary>
 internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyList<PathString> stateless)
 {
     private readonly SessionRule[] _rules = [.. rules];
@@ -25,7 +27,9 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
         return false;
     }
 
-    /// <summary>Adds the request's handles in the order of the rules: the first names the session, the others link to it.</summary>
+    /// <summary>
+    /// Adds the request's handles in the order of the rules: the first names the session, the others link to it.
+    /// </summary>
     public void Read(HttpRequest http, GatewayRequest request, byte[] secret)
     {
         for (var i = 0; i < _rules.Length; i++)
@@ -127,7 +131,9 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
             request.AddHandle(new Handle(key, index));
     }
 
-    /// <summary>The key of a value under a rule; a value that the rule's extractor cannot read carries no handle.</summary>
+    /// <summary>
+    /// The key of a value under a rule; a value that the rule's extractor cannot read carries no handle.
+    /// </summary>
     public static bool TryKey(ReadOnlySpan<char> value, SessionRule rule, byte[] secret, out SessionKey key)
     {
         key = default;
@@ -144,7 +150,9 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
         return true;
     }
 
-    /// <summary>The first parameter of this name in a query string or form body, decoded; null if absent or not decodable.</summary>
+    /// <summary>
+    /// The first parameter of this name in a query string or form body, decoded; null if absent or not decodable.
+    /// </summary>
     public static string? FindParameter(ReadOnlySpan<char> query, string name)
     {
         foreach (var range in query.Split('&'))

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace IamGateway.Sessions;
 
-/// <summary>What matters here of one Set-Cookie header (RFC 6265 §5.2): name, value, and whether it deletes the cookie.</summary>
+/// <summary>
+/// What matters here of one Set-Cookie header (RFC 6265 §5.2): name, value, and whether it deletes the cookie.
+/// </summary>
 internal readonly ref struct SetCookieHeader
 {
     private SetCookieHeader(ReadOnlySpan<char> name, ReadOnlySpan<char> value, bool expires)

@@ -93,7 +93,8 @@ public sealed class GatewaySettingsReaderTests
     public void Read_BadPattern_IsReported(string pattern)
     {
         var (_, problems) = Read(
-            "Production", ("IamGateway:Versions:Discovery:Path", "/health"), ("IamGateway:Versions:Discovery:Pattern", pattern));
+            "Production", ("IamGateway:Versions:Discovery:Path", "/health"),
+            ("IamGateway:Versions:Discovery:Pattern", pattern));
 
         Assert.StartsWith("IamGateway:Versions:Discovery:Pattern: ", Assert.Single(problems), StringComparison.Ordinal);
     }
@@ -103,12 +104,14 @@ public sealed class GatewaySettingsReaderTests
     {
         var (_, problems) = Read(
             "Production", ("IamGateway:Unknown", "x"), ("IamGateway:RequestTimeout", "soon"),
-            ("IamGateway:ShutdownTimeout", "-1"), ("IamGateway:Store:KeyPrefix", "a b"), ("IamGateway:Versions:Initial", "8.2"),
+            ("IamGateway:ShutdownTimeout", "-1"), ("IamGateway:Store:KeyPrefix", "a b"),
+            ("IamGateway:Versions:Initial", "8.2"),
             ("IamGateway:Admin:ApiKeys:0:Role", "root"), ($"{Destinations}:old-1:Address", "nowhere"));
 
         string[] keys =
         [
-            "IamGateway:Unknown", "IamGateway:RequestTimeout", "IamGateway:ShutdownTimeout", "IamGateway:Store:KeyPrefix",
+            "IamGateway:Unknown", "IamGateway:RequestTimeout", "IamGateway:ShutdownTimeout",
+            "IamGateway:Store:KeyPrefix",
             "IamGateway:Versions:Initial", "IamGateway:Admin:ApiKeys:0:Role", $"{Destinations}:old-1:Address",
         ];
         Assert.All(keys, k => Assert.Single(problems, p => p.StartsWith(k + ":", StringComparison.Ordinal)));
@@ -118,7 +121,8 @@ public sealed class GatewaySettingsReaderTests
     [Fact]
     public void Read_MisspeltSetting_NamesTheKnownOnesAndNothingThatFollowsFromIt()
     {
-        var (_, problems) = Read("Production", ("IamGateway:Sessions:0:Cookie", null), ("IamGateway:Sessions:0:Cokie", "IAM"));
+        var (_, problems) = Read(
+            "Production", ("IamGateway:Sessions:0:Cookie", null), ("IamGateway:Sessions:0:Cokie", "IAM"));
 
         var line = Assert.Single(problems);
         Assert.StartsWith("IamGateway:Sessions:0:Cokie: ", line, StringComparison.Ordinal);
@@ -129,9 +133,11 @@ public sealed class GatewaySettingsReaderTests
     public void Read_NoInstance_IsReportedBesideOtherProblems()
     {
         var (_, problems) = Read(
-            "Production", ("IamGateway:Unknown", "x"), ("IamGateway:Versions:Initial", null), ("IamGateway:Cluster", "other"));
+            "Production", ("IamGateway:Unknown", "x"), ("IamGateway:Versions:Initial", null),
+            ("IamGateway:Cluster", "other"));
 
-        Assert.Single(problems, p => p.StartsWith("ReverseProxy:Clusters:other:Destinations: ", StringComparison.Ordinal));
+        Assert.Single(
+            problems, p => p.StartsWith("ReverseProxy:Clusters:other:Destinations: ", StringComparison.Ordinal));
         Assert.Equal(2, problems.Count);
     }
 
@@ -152,7 +158,9 @@ public sealed class GatewaySettingsReaderTests
             ("IamGateway:Admin:ApiKeys:0:Sha256", null), ("IamGateway:Admin:ApiKeys:0:Role", null),
         ];
 
-        Assert.StartsWith("Kestrel:Endpoints:Admin:Url: ", Assert.Single(Read("Production", open).Problems), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Kestrel:Endpoints:Admin:Url: ", Assert.Single(Read("Production", open).Problems),
+            StringComparison.Ordinal);
         Assert.Empty(Read("Development", open).Problems);
         foreach (var url in new[] { "http://localhost:8081", "http://127.0.0.1:0", "https://[::1]:8081" })
             Assert.Empty(Read("Production", [("Kestrel:Endpoints:Admin:Url", url), .. open[1..]]).Problems);
@@ -169,7 +177,8 @@ public sealed class GatewaySettingsReaderTests
             var setting = ("IamGateway:TestOnly:DisabledRules:0", rule.ToString());
 
             Assert.StartsWith(
-                "IamGateway:TestOnly:DisabledRules: ", Assert.Single(Read(environment, setting).Problems), StringComparison.Ordinal);
+                "IamGateway:TestOnly:DisabledRules: ", Assert.Single(Read(environment, setting).Problems),
+                StringComparison.Ordinal);
             Assert.True(Read("Test", setting).Settings!.Options.TestOnly.IsOff(rule));
         }
     }
@@ -178,7 +187,8 @@ public sealed class GatewaySettingsReaderTests
     public void Read_DiscoveryConfigured_InstancesNeedNoVersion()
     {
         var (settings, problems) = Read(
-            "Production", ($"{Destinations}:old-1:Metadata:Version", null), ("IamGateway:Versions:Discovery:Path", "/health"),
+            "Production", ($"{Destinations}:old-1:Metadata:Version", null),
+            ("IamGateway:Versions:Discovery:Path", "/health"),
             ("IamGateway:Versions:Discovery:JsonField", "version"));
 
         Assert.Empty(problems);
@@ -213,7 +223,8 @@ public sealed class GatewaySettingsReaderTests
         };
         foreach (var (key, value) in settings)
             all[key] = value;
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(all.Where(s => s.Value is not null)).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(all.Where(s => s.Value is not null))
+            .Build();
         var problems = new ConfigurationProblems();
         return (GatewaySettingsReader.Read(configuration, environment, problems), problems.Lines);
     }

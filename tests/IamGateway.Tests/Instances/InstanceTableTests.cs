@@ -61,7 +61,8 @@ public sealed class InstanceTableTests
     {
         var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V3 });
         Apply(state);
-        Assert.Equal((V3, "http://10.0.1.1", 1), (_table.Find("extra")!.Version, _table.Find("extra")!.Address, _moves));
+        Assert.Equal(
+            (V3, "http://10.0.1.1", 1), (_table.Find("extra")!.Version, _table.Find("extra")!.Address, _moves));
         Assert.False(_table.IsConfigured("extra"));
 
         Apply(state.RemoveInstance("EXTRA"));
@@ -121,7 +122,8 @@ public sealed class InstanceTableTests
 
         Apply(state.SetInstance("extra", o => o with { Address = "http://10.0.1.2", Version = V3 }, Now));
 
-        Assert.Equal((V3, null, false), (_table.Find("extra")!.Version, _table.Find("extra")!.Reported, _table.Find("extra")!.Quarantined));
+        Assert.Equal((V3, null, false),
+            (_table.Find("extra")!.Version, _table.Find("extra")!.Reported, _table.Find("extra")!.Quarantined));
         Assert.Equal(V1, _table.Find("old-1")!.Reported);
     }
 

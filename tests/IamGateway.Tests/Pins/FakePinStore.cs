@@ -39,12 +39,15 @@ internal sealed class FakePinStore : IPinStore
         }
     }
 
-    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) => throw new NotSupportedException();
-
-    public ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket) =>
+    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
         throw new NotSupportedException();
 
-    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) => throw new NotSupportedException();
+    public ValueTask<ClaimReply> LeaseAsync(
+        ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket) =>
+        throw new NotSupportedException();
+
+    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) =>
+        throw new NotSupportedException();
 
     public ValueTask<SessionRecord?> FindAsync(SessionKey name) => throw new NotSupportedException();
 

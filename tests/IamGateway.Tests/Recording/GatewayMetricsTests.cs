@@ -48,9 +48,11 @@ public sealed class GatewayMetricsTests
         var name = metric.Split('{')[0];
         var labels = metric.Contains('{') ? metric[(name.Length + 1)..^1].Split(',') : [];
 
-        var series = (await ExportAsync(UnderLoad())).Where(l => Regex.IsMatch(l, $"^{name}(_bucket|_sum|_count)?[ {{]"));
+        var series = (await ExportAsync(UnderLoad())).Where(
+            l => Regex.IsMatch(l, $"^{name}(_bucket|_sum|_count)?[ {{]"));
 
-        var found = series.Select(s => Regex.Matches(s, "[{,]([a-z_]+)=").Select(m => m.Groups[1].Value).Where(l => l != "le"));
+        var found = series.Select(
+            s => Regex.Matches(s, "[{,]([a-z_]+)=").Select(m => m.Groups[1].Value).Where(l => l != "le"));
         Assert.NotEmpty(found);
         Assert.All(found, f => Assert.Equal(labels, f));
     }
@@ -64,7 +66,8 @@ public sealed class GatewayMetricsTests
     }
 
     [Fact]
-    public void Label_EveryDecision_IsFixed() => Assert.Equal(Decisions, Enum.GetValues<Decision>().Select(GatewayMetrics.Label));
+    public void Label_EveryDecision_IsFixed() =>
+        Assert.Equal(Decisions, Enum.GetValues<Decision>().Select(GatewayMetrics.Label));
 
     [Fact]
     public void Label_EveryRefusal_HasItsOwn()
@@ -104,7 +107,8 @@ public sealed class GatewayMetricsTests
             instance.Record(decision, 500, 0.1);
         }
 
-        var series = (await ExportAsync(metrics)).Where(l => l.StartsWith("iamgateway_requests_total", StringComparison.Ordinal));
+        var series = (await ExportAsync(metrics)).Where(
+            l => l.StartsWith("iamgateway_requests_total", StringComparison.Ordinal));
         Assert.Equal(16, series.Count());
         Assert.All(series, s => Assert.EndsWith(" 1", s, StringComparison.Ordinal));
     }
@@ -121,10 +125,12 @@ public sealed class GatewayMetricsTests
         metrics.Routing(retired.Remove(retired.Replicas[1].Id, States.Now));
 
         var series = await ExportAsync(metrics);
-        Assert.DoesNotContain(series, s => s.StartsWith("iamgateway_weight{version=\"8.2.1\"}", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            series, s => s.StartsWith("iamgateway_weight{version=\"8.2.1\"}", StringComparison.Ordinal));
         Assert.DoesNotContain(series, s => s.Contains("replica=\"gateway-2\"", StringComparison.Ordinal));
         Assert.Contains("iamgateway_version_state{version=\"8.2.1\",state=\"retired\"} 1", series);
-        Assert.Single(series, s => s.StartsWith("iamgateway_version_state{version=\"8.2.1\"", StringComparison.Ordinal));
+        Assert.Single(
+            series, s => s.StartsWith("iamgateway_version_state{version=\"8.2.1\"", StringComparison.Ordinal));
         Assert.Contains($"iamgateway_routing_revision {retired.Revision}", series);
     }
 
@@ -139,13 +145,16 @@ public sealed class GatewayMetricsTests
         Assert.Contains("iamgateway_store_up 1", series);
     }
 
-    /// <summary>A rollout of 8.3.0 with four instances each and two replicas, when everything usual has happened.</summary>
+    /// <summary>
+    /// A rollout of 8.3.0 with four instances each and two replicas, when everything usual has happened.
+    /// </summary>
     private static GatewayMetrics UnderLoad()
     {
         var metrics = new GatewayMetrics();
         metrics.Routing(States.Rollout());
         metrics.Sessions(new Dictionary<string, long> { ["8.2.1"] = 10, ["8.3.0"] = 5 });
-        var instances = Enumerable.Range(1, 8).Select(i => (Id: $"iam-{i}", Version: i <= 4 ? "8.2.1" : "8.3.0")).ToArray();
+        var instances = Enumerable.Range(1, 8).Select(i => (Id: $"iam-{i}", Version: i <= 4 ? "8.2.1" : "8.3.0"))
+            .ToArray();
         metrics.InstanceStates(instances.Select(i => (i.Id, i.Version, "active")));
         foreach (var (id, version) in instances)
         {

@@ -61,7 +61,8 @@ public sealed class RoutingJsonTests
 
     private static Dictionary<string, RoutingState> Examples()
     {
-        var full = Rollout().SetInstance("new-1", o => o with { Address = "http://10.1.0.1", Version = V2, Draining = true }, Now)
+        var full = Rollout().SetInstance(
+            "new-1", o => o with { Address = "http://10.1.0.1", Version = V2, Draining = true }, Now)
             .SetInstance("old-1", o => o with { Draining = true }, Now)
             .EndSession("00112233445566778899aabbccddeeff");
         return new Dictionary<string, RoutingState>

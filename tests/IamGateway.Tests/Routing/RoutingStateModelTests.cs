@@ -74,7 +74,8 @@ public sealed class RoutingStateModelTests
                     Assert.Equal(Math.Max(a.Sequence, b.Sequence), merged.Sequence);
                     var removed = a.RemovedReplicas.Union(b.RemovedReplicas).ToHashSet();
                     Assert.Equal(
-                        a.Replicas.Union(b.Replicas).Select(r => r.Id).Distinct().Where(r => !removed.Contains(r)).Order(),
+                        a.Replicas.Union(b.Replicas).Select(r => r.Id).Distinct().Where(r => !removed.Contains(r))
+                            .Order(),
                         merged.Replicas.Select(r => r.Id).Order());
                     Assert.All(merged.Replicas, r => Assert.Equal(0, r.Acknowledged));
                     Assert.True(merged.NextOrdinal >= Math.Max(a.NextOrdinal, b.NextOrdinal));

@@ -122,7 +122,8 @@ public sealed class RoutingStateReplicasTests
         var flush = Steady().Set((V1, 90), (V2, 10));
         var (first, second) = (flush.Replicas[0].Id, flush.Replicas[1].Id);
 
-        var next = flush.Acknowledge(first, flush.Revision, Now).Regenerate(RunIds).Acknowledge(second, flush.Revision + 1, Now);
+        var next = flush.Acknowledge(first, flush.Revision, Now).Regenerate(RunIds)
+            .Acknowledge(second, flush.Revision + 1, Now);
 
         Assert.Equal(RoutingPhase.Flush, next.Phase);
         Assert.Equal(RoutingPhase.Prepare, next.Acknowledge(first, next.Revision, Now).Phase);
@@ -133,8 +134,9 @@ public sealed class RoutingStateReplicasTests
     {
         var older = Steady();
         var newer = Written(older.Set((V1, 90), (V2, 10)).AcknowledgeAll().AcknowledgeAll(), 5);
-        foreach (var merged in new[] { RoutingState.Merge(older, newer, RunIds), RoutingState.Merge(newer, older, RunIds) })
+        foreach (var (a, b) in new[] { (older, newer), (newer, older) })
         {
+            var merged = RoutingState.Merge(a, b, RunIds);
             Assert.Equal((RoutingPhase.Active, "8.2.1=90 8.3.0=10"), (merged.Phase, merged.Weights()));
             Assert.True(merged.Revision > newer.Revision);
             Assert.NotEqual(newer.Generation.Tag, merged.Generation.Tag);
@@ -199,5 +201,6 @@ public sealed class RoutingStateReplicasTests
         Assert.Equal(state.Revision + 1, merged.Generation.Revision);
     }
 
-    private static RoutingState Written(RoutingState state, int times) => state with { Sequence = state.Sequence + times };
+    private static RoutingState Written(RoutingState state, int times) =>
+        state with { Sequence = state.Sequence + times };
 }

@@ -95,7 +95,8 @@ public sealed class RoutingStateTests
         ];
 
         Assert.Equal(
-            [RoutingPhase.Flush, RoutingPhase.Prepare, RoutingPhase.Closing, RoutingPhase.Revoking], busy.Select(s => s.Phase));
+            [RoutingPhase.Flush, RoutingPhase.Prepare, RoutingPhase.Closing, RoutingPhase.Revoking],
+            busy.Select(s => s.Phase));
         Assert.All(busy, s =>
         {
             Assert.Equal("change_in_progress", s.Refused((V1, 100)).Code);
@@ -111,7 +112,8 @@ public sealed class RoutingStateTests
         var next = state.Set((V1, 40), (V2, 60));
 
         Assert.Equal("8.2.1=40 8.3.0=60", next.Weights());
-        Assert.Equal((RoutingPhase.Active, state.Revision + 1, state.PhaseRevision), (next.Phase, next.Revision, next.PhaseRevision));
+        Assert.Equal((RoutingPhase.Active, state.Revision + 1, state.PhaseRevision),
+            (next.Phase, next.Revision, next.PhaseRevision));
     }
 
     [Fact]
@@ -214,7 +216,8 @@ public sealed class RoutingStateTests
     [Fact]
     public void CancelActivation_NothingToCancel_ChangesNothing()
     {
-        foreach (var state in new[] { Steady(), Rollout(), Revoked(), Taken(Rollout().Close(V1)), Taken(Rollout().Revoke(V2)) })
+        foreach (var state in new[] { Steady(), Rollout(), Revoked(), Taken(Rollout().Close(V1)),
+            Taken(Rollout().Revoke(V2)) })
             Assert.Same(state, state.CancelActivation());
     }
 
@@ -296,7 +299,8 @@ public sealed class RoutingStateTests
         var known = state.Know([VersionId.Parse("8.2.5"), V1, VersionId.Parse("8.2.5")], Now);
 
         Assert.Equal(["8.2.1", "8.2.5", "8.3.0", "8.4.0"], known.Versions.Select(v => v.Version.ToString()));
-        Assert.Equal((VersionStatus.Registered, state.Weights()), (known.Status(VersionId.Parse("8.2.5")), known.Weights()));
+        Assert.Equal(
+            (VersionStatus.Registered, state.Weights()), (known.Status(VersionId.Parse("8.2.5")), known.Weights()));
         Assert.Equal(state.Revision + 1, known.Revision);
         Assert.Same(known, known.Know([V1, V2, V3], Now));
     }

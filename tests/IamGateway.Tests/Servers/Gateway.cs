@@ -38,10 +38,12 @@ internal sealed class Gateway : IAsyncDisposable
 
     /// <summary>Starts one; a setting given twice, here and in the defaults, is the caller's.</summary>
     public static async Task<Gateway> StartAsync(
-        IEnumerable<DemoIamInstance> instances, IReadOnlyDictionary<string, string?>? settings = null, TimeProvider? time = null)
+        IEnumerable<DemoIamInstance> instances, IReadOnlyDictionary<string, string?>? settings = null,
+        TimeProvider? time = null)
     {
         var problems = new ConfigurationProblems();
-        var running = await GatewayHost.StartAsync(Arguments(instances, settings), problems, time ?? TimeProvider.System);
+        var running = await GatewayHost.StartAsync(
+            Arguments(instances, settings), problems, time ?? TimeProvider.System);
         return new Gateway(running ?? throw new InvalidOperationException(string.Join('\n', problems.Lines)));
     }
 
@@ -93,7 +95,9 @@ internal sealed class Gateway : IAsyncDisposable
     {
         var text = await Admin.GetStringAsync("/metrics");
         var line = text.Split('\n').FirstOrDefault(l => l.StartsWith(series + " ", StringComparison.Ordinal));
-        return line is null ? 0 : double.Parse(line[(series.Length + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+        return line is null
+            ? 0
+            : double.Parse(line[(series.Length + 1)..], System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public async ValueTask DisposeAsync()

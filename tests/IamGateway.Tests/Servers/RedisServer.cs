@@ -20,7 +20,8 @@ public sealed class RedisServer : IAsyncLifetime
         _process = ServerProcess.Start(
             "redis-server",
             [
-                "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory.FullName,
+                "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
+                _directory.FullName,
             ]);
         await _process.UntilAsync(IsUpAsync);
     }
@@ -66,7 +67,8 @@ public sealed class RedisServer : IAsyncLifetime
             await client.ConnectAsync("127.0.0.1", Port);
             await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
             var answer = new byte[7];
-            return await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
+            return await client.GetStream()
+                .ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
                 && answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
         }
         catch (SocketException)

@@ -65,7 +65,8 @@ public sealed class HandleExtractorTests
 
     [Fact]
     public void TryExtract_HugeToken_IsNotLookedInto() =>
-        Assert.Null(Extract("Jwt:sid", Jwt(Encoding.UTF8.GetBytes($$"""{"p":"{{new string('x', 20_000)}}","sid":"s1"}"""))));
+        Assert.Null(
+            Extract("Jwt:sid", Jwt(Encoding.UTF8.GetBytes($$"""{"p":"{{new string('x', 20_000)}}","sid":"s1"}"""))));
 
     [Fact]
     public void TryExtract_ClaimWithBytesThatAreNoText_CarriesNoHandleInsteadOfFailingTheRequest()

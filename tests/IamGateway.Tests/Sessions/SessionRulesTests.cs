@@ -89,7 +89,8 @@ public sealed class SessionRulesTests
     {
         SessionRuleOptions[] rules =
         [
-            new() { Name = "user", Cookie = "s", Path = "/login" }, new() { Name = "admin", Cookie = "s", Path = "/admin" },
+            new() { Name = "user", Cookie = "s", Path = "/login" },
+            new() { Name = "admin", Cookie = "s", Path = "/admin" },
         ];
 
         Assert.Equal([Key("user", "1")], Read(Request("/login", cookie: "s=1"), rules));
@@ -139,7 +140,8 @@ public sealed class SessionRulesTests
     [Fact]
     public void FindParameter_BuiltQuery_GivesTheFirstValueBack()
     {
-        var text = Gen.String[Gen.Char.AlphaNumeric.Select(Gen.Char[" &=+%#äπ/?"], Gen.Bool, (a, b, c) => c ? a : b), 1, 20];
+        var text = Gen.String[Gen.Char.AlphaNumeric
+            .Select(Gen.Char[" &=+%#äπ/?"], Gen.Bool, (a, b, c) => c ? a : b), 1, 20];
         Gen.Select(text, text, text).Sample(
             (name, first, second) =>
             {

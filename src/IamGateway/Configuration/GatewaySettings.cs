@@ -19,4 +19,7 @@ internal sealed record GatewaySettings(
         .. Instances.Select(i => i.Version).OfType<VersionId>()
             .Concat(Initial is null ? [] : [Initial]).Distinct().Order(),
     ];
+
+    // The members that a record would print include the password of the store.
+    public override string ToString() => nameof(GatewaySettings);
 }

@@ -272,6 +272,9 @@ internal sealed partial record RoutingState
         return Revised() with { EndedSessions = ended.Length > RememberedEndings ? ended.RemoveAt(0) : ended };
     }
 
+    // The members that a record would print include the secret of the keyed hashes.
+    public override string ToString() => $"{Phase} at revision {Revision}, {Names(Active)} active";
+
     private RoutingPhase QuietPhase() =>
         Active.Count() > 1 || Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal)
             ? RoutingPhase.Active

@@ -150,6 +150,15 @@ public sealed class GatewaySettingsReaderTests
     }
 
     [Fact]
+    public void ToString_SettingsWithRedisPassword_DoNotShowIt()
+    {
+        var (settings, _) = Read("Production", ("ConnectionStrings:Redis", "redis:6379,password=hunter2"));
+
+        Assert.Equal("redis:6379,password=hunter2", settings!.Redis);
+        Assert.DoesNotContain("hunter2", settings.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Read_OpenAdminListener_NeedsAuthenticationOutsideDevelopment()
     {
         (string, string?)[] open =

@@ -27,6 +27,15 @@ public sealed class RoutingStateTests
         Assert.Equal(32, Convert.FromBase64String(a.HashKey).Length);
     }
 
+    [Fact]
+    public void ToString_State_ShowsNoSecret()
+    {
+        var state = Steady();
+
+        Assert.DoesNotContain(state.HashKey, state.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(state.HashKey, new Change(state, null).ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(50, 49)]

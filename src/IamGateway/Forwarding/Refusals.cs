@@ -35,17 +35,17 @@ internal static class Refusals
 
     private static (int Status, string Title, string Detail, string? RetryAfter) Describe(
         RefusalCode code) => code switch
-    {
-        RefusalCode.NoInstance => (
-            503, "No instance", "No usable instance has the version of this session or a higher one.", "2"),
-        RefusalCode.StoreUnavailable => (
-            503, "Store unavailable", "The version of this session cannot be proven now; try again.", "1"),
-        RefusalCode.VersionRevoked => (
-            401, "Session ended", "The version that this session lived on was revoked; log in again.", null),
-        RefusalCode.BarrierTimeout => (
-            503, "Session busy", "Older requests of this session are still at work; try again.", "1"),
-        RefusalCode.Forgotten => (
-            503, "Replica ends", "This replica of the gateway was forgotten; another one will answer.", "1"),
-        _ => (503, "Not ready", "The gateway does not know yet where sessions are; try again.", "1"),
-    };
+        {
+            RefusalCode.NoInstance => (
+                503, "No instance", "No usable instance has the version of this session or a higher one.", "2"),
+            RefusalCode.StoreUnavailable => (
+                503, "Store unavailable", "The version of this session cannot be proven now; try again.", "1"),
+            RefusalCode.VersionRevoked => (
+                401, "Session ended", "The version that this session lived on was revoked; log in again.", null),
+            RefusalCode.BarrierTimeout => (
+                503, "Session busy", "Older requests of this session are still at work; try again.", "1"),
+            RefusalCode.Forgotten => (
+                503, "Replica ends", "This replica of the gateway was forgotten; another one will answer.", "1"),
+            _ => (503, "Not ready", "The gateway does not know yet where sessions are; try again.", "1"),
+        };
 }

@@ -118,7 +118,7 @@ internal sealed class GatewayPipeline(
             recorder.For(instance, request.Version!).InFlight.Dec();
         request.IsOut |= request.Ordinal == 0;
         if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff)
-            || http.GetForwarderErrorFeature() is not { } error || !IsCutOff(error.Error))
+            || !IsCutOff(http, request))
         {
             Finish(request);
             return;
@@ -151,9 +151,28 @@ internal sealed class GatewayPipeline(
         }
     }
 
-    // The client or the gateway ended it, not the instance.
-    private static bool IsCutOff(ForwarderError error) => error is not
-        (ForwarderError.None or ForwarderError.Request or ForwarderError.NoAvailableDestinations
-        or ForwarderError.RequestCreation or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
-        or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination);
+    /// <summary>
+    /// True unless the instance has finished its answer, has closed the connection or was never reached: whatever the client or
+    /// the gateway ended, the instance may still be working on.
+    /// </summary>
+    private static bool IsCutOff(HttpContext http, GatewayRequest request)
+    {
+        if (request.Refusal != RefusalCode.None)
+            return true;
+        if (http.GetForwarderErrorFeature() is not { } error)
+            return false;
+        var byInstance = error.Error is ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation
+            or ForwarderError.Request or ForwarderError.ResponseBodyDestination
+            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination;
+        return !byInstance || IsCancelled(error.Exception);
+    }
+
+    // A time-out of the gateway shows as the destination's error, with a cancellation inside.
+    private static bool IsCancelled(Exception? e) => e switch
+    {
+        null => false,
+        OperationCanceledException => true,
+        AggregateException all => all.InnerExceptions.Any(IsCancelled),
+        _ => IsCancelled(e.InnerException),
+    };
 }

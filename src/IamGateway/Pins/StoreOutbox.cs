@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using IamGateway.Recording;
 
 namespace IamGateway.Pins;
@@ -6,7 +7,7 @@ namespace IamGateway.Pins;
 /// Writes that no request waits for, carried out in order and in batches by one task, again and again until the store
 /// takes them. <see cref="FlushAsync"/> waits until everything queued before is in the store.
 /// </summary>
-internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeProvider time) : IDisposable
+internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeProvider time)
 {
     private const int BatchSize = 256;
     private const int Capacity = 1_000_000;
@@ -14,7 +15,9 @@ internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeP
     private readonly Lock _lock = new();
     private readonly Queue<StoreWrite> _queue = [];
     private readonly Queue<(long At, TaskCompletionSource Done)> _waiters = [];
-    private readonly SemaphoreSlim _signal = new(0, 1);
+    private readonly Channel<bool> _signal =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
     private long _enqueued;
     private long _applied;
 
@@ -46,19 +49,8 @@ internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeP
                 return;
         }
 
-        Wake();
-    }
-
-    private void Wake()
-    {
-        try
-        {
-            _signal.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It is awake already.
-        }
+        // Dropped if it is awake already.
+        _signal.Writer.TryWrite(true);
     }
 
     /// <summary>The end of what is queued now, for <see cref="IsThrough"/>.</summary>
@@ -98,7 +90,7 @@ internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeP
             {
                 try
                 {
-                    await _signal.WaitAsync(stop);
+                    await _signal.Reader.ReadAsync(stop);
                 }
                 catch (OperationCanceledException)
                 {
@@ -119,8 +111,6 @@ internal sealed class StoreOutbox(IPinStore store, GatewayMetrics metrics, TimeP
             batch.Clear();
         }
     }
-
-    public void Dispose() => _signal.Dispose();
 
     private void Take(List<StoreWrite> batch)
     {

@@ -8,7 +8,7 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// An IAM whose requests take as long as the test wants, and that records them. The query says what a request does:
-/// <c>set</c> hands out that session cookie, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only after the headers.
+/// <c>set</c> hands out that session cookie, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only after the first byte of its answer.
 /// </summary>
 internal sealed class GatedIam
 {
@@ -45,7 +45,7 @@ internal sealed class GatedIam
         if (http.Request.Query["gate"] is [{ } gate])
         {
             if (http.Request.Query.ContainsKey("stream"))
-                await http.Response.Body.FlushAsync();
+                await http.Response.WriteAsync(" ");
             Gate(gate).Begun.TrySetResult();
             await Gate(gate).Open.Task;
         }

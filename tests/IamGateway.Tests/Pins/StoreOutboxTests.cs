@@ -28,7 +28,6 @@ public sealed class StoreOutboxTests : IAsyncLifetime
     {
         await _stop.CancelAsync();
         await _running;
-        _outbox.Dispose();
         _stop.Dispose();
     }
 

@@ -50,6 +50,9 @@ internal sealed class AdminHost(
         Share<InstanceHealth>(builder);
         Share<TimeProvider>(builder);
         builder.Services.AddSingleton(metrics);
+        var (instances, inFlight) = (gateway.GetRequiredService<InstanceTable>(), gateway.GetRequiredService<InFlight>());
+        // What an instance's state is depends on what is in flight there, so it is looked at when asked for.
+        metrics.Registry.AddBeforeCollectCallback(() => metrics.InstanceStates(InstancesApi.States(instances, inFlight)));
         builder.Services.AddSingleton<WeightsCommand>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {

@@ -39,16 +39,25 @@ internal static class InstancesApi
     public static InstanceReply Reply(Instance instance, InstanceHealth health, InFlight inFlight)
     {
         var requests = inFlight.Snapshot().Count(r => r.InstanceId == instance.Id);
-        var state = instance switch
-        {
-            { Draining: true } => requests == 0 ? InstanceState.Drained : InstanceState.Draining,
-            { IsUsable: false } => InstanceState.Quarantined,
-            _ => InstanceState.Active,
-        };
         return new InstanceReply(
             instance.Id, instance.Address, instance.Version?.ToString(), instance.Reported?.ToString(),
-            health.Of(instance.Id), state.ToString().ToLowerInvariant(), requests, null);
+            health.Of(instance.Id), StateOf(instance, requests), requests, null);
     }
+
+    /// <summary>The states of all instances, for the metric.</summary>
+    public static IEnumerable<(string Instance, string Version, string State)> States(InstanceTable instances, InFlight inFlight)
+    {
+        var requests = inFlight.Snapshot().CountBy(r => r.InstanceId ?? "").ToDictionary();
+        return instances.All.Select(i =>
+            (i.Id, i.Version?.ToString() ?? "none", StateOf(i, requests.GetValueOrDefault(i.Id))));
+    }
+
+    private static string StateOf(Instance instance, int requests) => (instance switch
+    {
+        { Draining: true } => requests == 0 ? InstanceState.Drained : InstanceState.Draining,
+        { IsUsable: false } => InstanceState.Quarantined,
+        _ => InstanceState.Active,
+    }).ToString().ToLowerInvariant();
 
     private static async Task<IResult> PutAsync(
         string id, Replica replica, InstanceTable instances, InstanceHealth health, InFlight inFlight, HttpContext http)

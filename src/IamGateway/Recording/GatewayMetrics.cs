@@ -168,8 +168,8 @@ internal sealed class GatewayMetrics
 
     public void Sessions(IReadOnlyDictionary<string, long> byVersion)
     {
-        foreach (var (version, count) in byVersion)
-            _sessions.WithLabels(version).Set(count);
+        lock (_lock)
+            Replace(_sessions, byVersion.Select(v => ((string[])[v.Key], (double)v.Value)));
     }
 
     public void InstanceStates(IEnumerable<(string Instance, string Version, string State)> states)

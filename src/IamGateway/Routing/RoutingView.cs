@@ -46,7 +46,7 @@ internal sealed class RoutingView
             Top = Top,
             Final = Final,
             RaiseTo = state.Phase is RoutingPhase.Active or RoutingPhase.Closing && Older != 0 ? newest.Ordinal : 0,
-            Cut = IsClosing ? 10_000 : state.MigrateExisting ? NewCut : 0,
+            Cut = IsClosing ? 10_000 : MovesExisting(state, options) ? NewCut : 0,
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking,
             Revoked =
@@ -101,8 +101,10 @@ internal sealed class RoutingView
     /// <summary>Names are in the store before the headers that hand them out leave.</summary>
     public bool NamesFirst { get; }
 
-    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other
-    // names.
+    private static bool MovesExisting(RoutingState state, GatewayOptions options) =>
+        state.MigrateExisting && options.Migration.ExistingSessions == ExistingSessions.Migrate;
+
+    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other names.
     private static bool KeepsNames(RoutingView? previous, RoutingState state) =>
         previous is not null && previous.State.Id == state.Id
         && (previous.State.Phase == state.Phase || state.Phase is not (RoutingPhase.Prepare or RoutingPhase.Steady));

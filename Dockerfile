@@ -15,10 +15,10 @@ RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /
  && mkdir /state
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiselled
-WORKDIR /app
-COPY --from=build /app ./
-# A volume mounted here belongs to the image's user: the place for IamGateway:Store:StateFile.
+COPY --from=build /app /app
+# A volume mounted here belongs to the image's user. As the working directory it holds what IamGateway:Store:StateFile names.
 COPY --from=build --chown=$APP_UID:$APP_UID /state /var/lib/iamgateway
+WORKDIR /var/lib/iamgateway
 
 # The listeners come from Kestrel:Endpoints; the base image's own port setting would only add a warning.
 ENV DOTNET_ENVIRONMENT=Production \
@@ -29,5 +29,5 @@ USER $APP_UID
 
 # The image has neither shell nor curl, so the gateway asks its own admin listener.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["dotnet", "IamGateway.dll", "healthcheck"]
-ENTRYPOINT ["dotnet", "IamGateway.dll"]
+    CMD ["dotnet", "/app/IamGateway.dll", "healthcheck"]
+ENTRYPOINT ["dotnet", "/app/IamGateway.dll"]

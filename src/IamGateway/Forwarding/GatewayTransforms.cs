@@ -1,4 +1,4 @@
-using IamGateway.Instances;
+using IamGateway.Configuration;
 using IamGateway.Recording;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -11,7 +11,8 @@ namespace IamGateway.Forwarding;
 /// the client.
 /// </summary>
 internal sealed class GatewayTransforms(
-    RequestRecorder recorder, IssuedNames names, SessionRules rules, TimeProvider time)
+    RequestRecorder recorder, IssuedNames names, SessionRules rules, GatewaySettings settings, GatewayMetrics metrics,
+    TimeProvider time)
 {
     private const string OwnHeaders = "X-IamGateway-";
 
@@ -42,6 +43,7 @@ internal sealed class GatewayTransforms(
     {
         if (context.ProxyResponse is null || context.HttpContext.Features.Get<GatewayRequest>() is not { } request)
             return ValueTask.CompletedTask;
+        CompareVersion(context.ProxyResponse, request);
         if (request.Stripped is not null)
             StrippedHandles.Expire(context.HttpContext, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
@@ -51,6 +53,19 @@ internal sealed class GatewayTransforms(
             return AwaitAsync(bound, context, request);
         context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Counts a response that says that it comes from another version than the request was sent to.</summary>
+    private void CompareVersion(HttpResponseMessage response, GatewayRequest request)
+    {
+        if (settings.Options.Versions.Discovery.ResponseHeader is not { } header
+            || request is not { InstanceId: { } instance, Version: { } sentTo }
+            || !response.Headers.NonValidated.TryGetValues(header, out var values)
+            || !VersionId.TryParse(values.ToString(), out var reported) || reported == sentTo)
+            return;
+        metrics.Mismatch(instance);
+        if (request.Decision != Decision.Stateless && reported < sentTo)
+            metrics.Violation();
     }
 
     private static async ValueTask AwaitAsync(ValueTask bound, ResponseTransformContext context, GatewayRequest request)

@@ -155,6 +155,9 @@ internal sealed class IssuedNames(
                 // At the newest version an unknown name goes to the same place; it must be known before the next
                 // rollout only.
                 Queue(view, request, handle);
+                // Remembered as final, or the session could not be used until the store is back.
+                if (view.Names.TryGet(handle.Key, out var queued))
+                    view.Names.Set(handle.Key, queued with { Final = view.Final });
                 return true;
             }
 

@@ -1,3 +1,6 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using IamGateway.Admin;
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
@@ -51,8 +54,8 @@ internal static class GatewayHost
                 redis = await ConnectAsync(settings, metrics, time, problems);
                 if (!problems.Any)
                 {
-                    app = Build(builder, settings, redis, metrics, time);
-                    if (await TryStartAsync(app, settings, problems))
+                    app = TryBuild(builder, settings, redis, metrics, time, problems);
+                    if (app is not null && await TryStartAsync(app, settings, problems))
                         return new RunningGateway(app, demo, redis);
                 }
             }
@@ -74,21 +77,46 @@ internal static class GatewayHost
         {
             await app.StartAsync();
         }
-        catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        catch (Exception e) when (e is OptionsValidationException or AggregateException)
         {
+            problems.Add("ReverseProxy", e.Message.ReplaceLineEndings(" "));
+        }
+        catch (Exception e) when (
+            e is IOException or SocketException or InvalidOperationException or CryptographicException)
+        {
+            var endpoint = app.Services.GetRequiredService<AdminHost>().Address.Length == 0 ? "Admin" : "Proxy";
+            var reason = e.Message.ReplaceLineEndings(" ").TrimEnd('.');
             problems.Add(
-                "Kestrel:Endpoints", $"{e.Message.TrimEnd('.')}. Choose another Url or end the process that has it.");
+                $"Kestrel:Endpoints:{endpoint}",
+                $"it cannot listen: {reason}. Correct Url or Certificate, or end the process that has the port.");
+        }
+
+        return !problems.Any;
+    }
+
+    private static WebApplication? TryBuild(
+        WebApplicationBuilder builder, GatewaySettings settings, RedisConnection? redis, GatewayMetrics metrics,
+        TimeProvider time, ConfigurationProblems problems)
+    {
+        try
+        {
+            return Build(builder, settings, redis, metrics, time);
         }
         catch (InvalidDataException e)
         {
             problems.Add("IamGateway:Store:StateFile", $"{settings.Options.Store.StateFile}: {e.Message}.");
         }
-        catch (Exception e) when (e is OptionsValidationException or AggregateException)
+        catch (InvalidOperationException e) when (e.InnerException is AggregateException proxy)
         {
-            problems.Add("ReverseProxy", e.Message.ReplaceLineEndings(" "));
+            foreach (var problem in proxy.InnerExceptions)
+                problems.Add("ReverseProxy", problem.Message.ReplaceLineEndings(" "));
+        }
+        catch (InvalidOperationException e) when (e.Message.StartsWith("Configuration value", StringComparison.Ordinal))
+        {
+            problems.Add("Logging:LogLevel", e.Message);
         }
 
-        return !problems.Any;
+        return null;
     }
 
     private static WebApplicationBuilder? CreateBuilder(string[] args, ConfigurationProblems problems)
@@ -96,7 +124,7 @@ internal static class GatewayHost
         var (file, rest) = GatewayConfiguration.Split(args);
         if (file is not null && !File.Exists(file))
         {
-            problems.Add("--config", $"there is no file {file}.");
+            problems.Add("--config", $"there is no file '{file}'.");
             return null;
         }
 
@@ -152,6 +180,7 @@ internal static class GatewayHost
         WebApplicationBuilder builder, GatewaySettings settings, RedisConnection? redis, GatewayMetrics metrics,
         TimeProvider time)
     {
+        builder.Logging.AddSecretFreeLogs();
         builder.Services.AddSingleton(time);
         builder.Services.AddGateway(settings, builder.Configuration, redis, metrics);
         builder.WebHost.ConfigureKestrel(kestrel =>

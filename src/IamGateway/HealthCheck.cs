@@ -9,7 +9,8 @@ internal static class HealthCheck
 {
     public static async Task<int> RunAsync(string[] args)
     {
-        var configuration = GatewayConfiguration.Build(args);
+        if (Read(args) is not { } configuration)
+            return 1;
         var url = (configuration["Kestrel:Endpoints:Admin:Url"] ?? GatewayHost.DefaultAdminUrl)
             .Replace("*", "localhost", StringComparison.Ordinal)
             .Replace("+", "localhost", StringComparison.Ordinal)
@@ -25,6 +26,20 @@ internal static class HealthCheck
         {
             await Console.Error.WriteLineAsync($"{url} does not answer: {e.Message}");
             return 1;
+        }
+    }
+
+    private static IConfiguration? Read(string[] args)
+    {
+        try
+        {
+            return GatewayConfiguration.Build(args);
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ");
+            Console.Error.WriteLine($"The configuration cannot be read: {reason}");
+            return null;
         }
     }
 }

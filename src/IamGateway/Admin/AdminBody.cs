@@ -30,6 +30,10 @@ internal static class AdminBody
         {
             return (null, AdminProblems.BadField(Sentence<T>(e)));
         }
+        catch (BadHttpRequestException e)
+        {
+            return (null, AdminProblems.Of(e.StatusCode, "bad_request", e.Message));
+        }
     }
 
     private static string Sentence<T>(JsonException e)

@@ -22,6 +22,10 @@ internal sealed class AdminHost(
     /// <summary>The address it listens on.</summary>
     public string Address { get; private set; } = "";
 
+    /// <summary>The services of this host, which has its endpoints.</summary>
+    public IServiceProvider Services =>
+        _app?.Services ?? throw new InvalidOperationException("The admin host has not started.");
+
     public int Port => new Uri(
         Address.Replace("*", "localhost", StringComparison.Ordinal)
             .Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
@@ -50,9 +54,11 @@ internal sealed class AdminHost(
         Share<InstanceHealth>(builder);
         Share<TimeProvider>(builder);
         builder.Services.AddSingleton(metrics);
-        var (instances, inFlight) = (gateway.GetRequiredService<InstanceTable>(), gateway.GetRequiredService<InFlight>());
+        var instances = gateway.GetRequiredService<InstanceTable>();
+        var inFlight = gateway.GetRequiredService<InFlight>();
         // What an instance's state is depends on what is in flight there, so it is looked at when asked for.
-        metrics.Registry.AddBeforeCollectCallback(() => metrics.InstanceStates(InstancesApi.States(instances, inFlight)));
+        metrics.Registry.AddBeforeCollectCallback(
+            () => metrics.InstanceStates(InstancesApi.States(instances, inFlight)));
         builder.Services.AddSingleton<WeightsCommand>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
@@ -67,7 +73,7 @@ internal sealed class AdminHost(
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseAuthentication();
         _app.UseAuthorization();
-        _app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        _app.MapOpenApi("/openapi/v1.json").AllowAnonymous();
         _app.MapMetrics("/metrics", metrics.Registry).AllowAnonymous();
         _app.MapHealth();
         _app.MapAdminApi();

@@ -45,7 +45,8 @@ internal static class InstancesApi
     }
 
     /// <summary>The states of all instances, for the metric.</summary>
-    public static IEnumerable<(string Instance, string Version, string State)> States(InstanceTable instances, InFlight inFlight)
+    public static IEnumerable<(string Instance, string Version, string State)> States(
+        InstanceTable instances, InFlight inFlight)
     {
         var requests = inFlight.Snapshot().CountBy(r => r.InstanceId ?? "").ToDictionary();
         return instances.All.Select(i =>
@@ -78,9 +79,13 @@ internal static class InstancesApi
         if (version is null && instances.Find(id)?.Version is null && !instances.CanDiscover)
             return AdminProblems.BadField(
                 "version is missing, and IamGateway:Versions:Discovery does not say how to ask for it.");
-        if (instances.All.FirstOrDefault(i => i.Id != id && new Uri(i.Address) == address) is { } twin)
-            return AdminProblems.Of(409, "address_taken",
+        if (instances.All.FirstOrDefault(i => !IsNamed(i, id) && new Uri(i.Address) == address) is { } twin)
+            return AdminProblems.Of(
+                409, "address_taken",
                 $"address: {address} is the address of instance '{twin.Id}' too; one address is one instance.");
+        if (instances.Find(id) is { } same && same.Id != id)
+            return AdminProblems.Of(
+                409, "id_taken", $"id: '{id}' differs from '{same.Id}' in case only; IDs are compared without it.");
         await replica.ChangeAsync(
             s => s.SetInstance(
                 id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now()),
@@ -88,14 +93,20 @@ internal static class InstancesApi
         return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
     }
 
+    private static bool IsNamed(Instance instance, string id) =>
+        instance.Id.Equals(id, StringComparison.OrdinalIgnoreCase);
+
     private static async Task<IResult> DeleteAsync(
         string id, Replica replica, InstanceTable instances, HttpContext http)
     {
-        if (instances.Find(id) is null)
+        if (instances.Find(id) is not { } instance)
             return Unknown(id, instances);
         if (instances.IsConfigured(id))
-            return AdminProblems.Of(409, "configured_instance",
+            return AdminProblems.Of(
+                409, "configured_instance",
                 $"Instance '{id}' stands in the configuration; remove it there, or drain it.");
+        if (LastThatServes(instance, instances, replica, http) is { } refusal)
+            return refusal;
         await replica.ChangeAsync(s => s.RemoveInstance(id), http.Who(), "instance.removed", null, id);
         return Results.NoContent();
     }
@@ -106,27 +117,27 @@ internal static class InstancesApi
     {
         if (instances.Find(id) is not { } instance)
             return Unknown(id, instances);
-        if (drain && !instance.Draining && !http.Request.Query.ContainsKey("force")
-            && IsLastThatServes(instance, instances, replica))
-        {
-            return AdminProblems.Of(
-                409, "last_instance",
-                $"Instance '{id}' is the last one that can serve sessions of version {instance.Version} or a higher "
-                + "active one; start another first, or add ?force=true.");
-        }
-
+        if (drain && LastThatServes(instance, instances, replica, http) is { } refusal)
+            return refusal;
         await replica.ChangeAsync(
             s => s.SetInstance(id, o => o with { Draining = drain }, time: http.Now()),
             http.Who(), drain ? "instance.drain" : "instance.resume", id);
         return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
     }
 
-    private static bool IsLastThatServes(Instance instance, InstanceTable instances, Replica replica)
+    /// <summary>The refusal to take away the last instance that sessions of its version can use.</summary>
+    private static IResult? LastThatServes(
+        Instance instance, InstanceTable instances, Replica replica, HttpContext http)
     {
         var active = replica.View.State.Active.Select(v => v.Version).ToArray();
-        return instance.Version is { } version && active.Contains(version)
-            && !instances.All.Any(
-                i => i.Id != instance.Id && i.IsUsable && active.Contains(i.Version!) && i.Version! >= version);
+        if (!instance.IsUsable || !active.Contains(instance.Version!) || http.Request.Query.ContainsKey("force")
+            || instances.All.Any(i =>
+                i.Id != instance.Id && i.IsUsable && active.Contains(i.Version!) && i.Version! >= instance.Version!))
+            return null;
+        return AdminProblems.Of(
+            409, "last_instance",
+            $"Instance '{instance.Id}' is the last one that can serve sessions of version {instance.Version} or a "
+            + "higher active one; start another first, or add ?force=true.");
     }
 
     private static IResult Unknown(string id, InstanceTable instances) => AdminProblems.Of(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using IamGateway.Routing;
 using Microsoft.Net.Http.Headers;
@@ -77,7 +78,9 @@ internal static class WeightsApi
         var header = http.Request.Headers.IfMatch.ToString();
         if (header.Length == 0 || header == "*")
             return true;
-        if (!long.TryParse(header.Trim('"'), out var value))
+        // The quotes are easily lost in a shell, and a bare number can mean nothing else.
+        var digits = header is ['"', .. var quoted, '"'] ? quoted : header;
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
             return false;
         revision = value;
         return true;

@@ -17,8 +17,8 @@ internal static class GatewayConfiguration
         var rest = new List<string>();
         for (var i = 0; i < args.Length; i++)
         {
-            if (args[i] == "--config" && i + 1 < args.Length)
-                file = args[++i];
+            if (args[i] == "--config")
+                file = ++i < args.Length ? args[i] : "";
             else if (args[i].StartsWith("--config=", StringComparison.Ordinal))
                 file = args[i]["--config=".Length..];
             else

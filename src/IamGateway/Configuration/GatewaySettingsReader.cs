@@ -30,7 +30,7 @@ internal static class GatewaySettingsReader
         CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
         CheckStore(options.Store, redis, problems);
-        CheckDiscovery(options, instances, problems);
+        CheckDiscovery(configuration, options, instances, problems);
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
         if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
@@ -72,7 +72,14 @@ internal static class GatewaySettingsReader
     public static Uri? Address(string? text, string key, ConfigurationProblems problems)
     {
         if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
-            return address;
+        {
+            if (address is { UserInfo: "", Query: "", Fragment: "" })
+                return address;
+            // Not repeated: it may hold a password.
+            problems.Add(key, "an instance's URL has no user, query or fragment; give scheme, host, port and path.");
+            return null;
+        }
+
         problems.Add(key, $"'{text}' is not an absolute http or https URL, for example http://10.0.0.1:8080.");
         return null;
     }
@@ -149,7 +156,8 @@ internal static class GatewaySettingsReader
     }
 
     private static void CheckDiscovery(
-        GatewayOptions options, List<InstanceOptions> instances, ConfigurationProblems problems)
+        IConfiguration configuration, GatewayOptions options, List<InstanceOptions> instances,
+        ConfigurationProblems problems)
     {
         var discovery = options.Versions.Discovery;
         var key = $"{Section}:Versions:Discovery";
@@ -162,9 +170,9 @@ internal static class GatewaySettingsReader
             problems.Add($"{key}:Pattern", "it is not a regular expression with one group for the version.");
         foreach (var instance in instances.Where(i => i.Version is null && discovery.Path is null))
         {
-            problems.Add(
-                $"ReverseProxy:Clusters:{options.Cluster}:Destinations:{instance.Id}:Metadata:Version",
-                $"name the version, or say with {key} how the instance reports it.");
+            var version = $"ReverseProxy:Clusters:{options.Cluster}:Destinations:{instance.Id}:Metadata:Version";
+            if (configuration[version] is null)
+                problems.Add(version, $"name the version, or say with {key} how the instance reports it.");
         }
     }
 
@@ -204,13 +212,32 @@ internal static class GatewaySettingsReader
                 problems.Add($"{Section}:Admin:Jwt:Audience", "name the audience that tokens for this gateway carry.");
         }
 
-        var url = configuration["Kestrel:Endpoints:Admin:Url"];
-        if (!isDevelopment && !admin.HasAuthentication && url is not null && !IsLoopback(url))
+        foreach (var endpoint in configuration.GetSection("Kestrel:Endpoints").GetChildren())
         {
-            problems.Add(
-                "Kestrel:Endpoints:Admin:Url",
-                $"{url} is reachable from other machines and no authentication is configured; "
-                + $"set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
+            var url = endpoint["Url"];
+            if (url is not null && !IsListenUrl(url))
+                problems.Add($"{endpoint.Path}:Url", $"'{url}' is not a URL to listen on, for example http://*:8080.");
+            // Every endpoint whose name begins so belongs to the admin listener (GatewayConfiguration.Listener).
+            else if (endpoint.Key.StartsWith("Admin", StringComparison.OrdinalIgnoreCase)
+                && !isDevelopment && !admin.HasAuthentication && url is not null && !IsLoopback(url))
+            {
+                problems.Add(
+                    $"{endpoint.Path}:Url",
+                    $"{url} is reachable from other machines and no authentication is configured; "
+                    + $"set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
+            }
+        }
+    }
+
+    private static bool IsListenUrl(string url)
+    {
+        try
+        {
+            return BindingAddress.Parse(url) is { Scheme: "http" or "https", Port: >= 0 and <= 65535 };
+        }
+        catch (FormatException)
+        {
+            return false;
         }
     }
 

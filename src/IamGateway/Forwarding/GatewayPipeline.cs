@@ -32,7 +32,7 @@ internal sealed class GatewayPipeline(
             request.Http = http;
             request.StartedAt = time.GetTimestamp();
             http.Features.Set(request);
-            if (!replica.IsReady)
+            if (!replica.CanServe)
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
             else
                 await DecideAsync(http, proxy, request);

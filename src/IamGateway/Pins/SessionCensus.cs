@@ -31,7 +31,7 @@ internal sealed partial class SessionCensus(
             var started = Stopwatch.GetTimestamp();
             try
             {
-                if (replica.IsReady)
+                if (replica.CanServe)
                     await CountAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

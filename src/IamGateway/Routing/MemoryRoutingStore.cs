@@ -19,21 +19,41 @@ internal sealed class MemoryRoutingStore : IRoutingStore
     private long _lastEvent;
     private Action? _changed;
 
-    /// <exception cref="InvalidDataException">The file is there and is not a routing state.</exception>
+    /// <exception cref="InvalidDataException">The file is no routing state, or cannot be read and written.</exception>
     public MemoryRoutingStore(string? file)
     {
         _file = string.IsNullOrEmpty(file) ? null : file;
-        if (_file is null || !File.Exists(_file))
+        if (_file is null)
             return;
         try
         {
-            _state = JsonSerializer.Deserialize<RoutingState>(File.ReadAllBytes(_file), RoutingJson.Options)
-                ?? throw new JsonException("null is no routing state");
+            if (File.Exists(_file))
+                _state = Read(_file);
+            // Found out now and not with the first change.
+            if (Directory.Exists(_file))
+                throw new IOException("it is a directory");
+            File.Delete(_file + ".new");
+            File.Create(_file + ".new", 1, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"it cannot be read and written: {e.Message.TrimEnd('.')}", e);
+        }
+    }
+
+    private static RoutingState Read(string file)
+    {
+        const string Broken = "it is not a routing state written by this gateway; restore it or remove it";
+        try
+        {
+            var state = JsonSerializer.Deserialize<RoutingState>(File.ReadAllBytes(file), RoutingJson.Options);
+            return state is { Versions.IsDefaultOrEmpty: false } && state.Active.Any()
+                ? state
+                : throw new InvalidDataException(Broken);
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException(
-                "it is not a routing state written by this gateway; restore it or remove it", e);
+            throw new InvalidDataException(Broken, e);
         }
     }
 

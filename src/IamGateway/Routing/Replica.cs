@@ -36,7 +36,14 @@ internal sealed partial class Replica(
 
     public string Name => _me?.Name ?? "starting";
 
-    public bool IsReady => _me is not null && !IsForgotten && !IsLeaving;
+    /// <summary>Traffic should come here.</summary>
+    public bool IsReady => CanServe && IsListening && !IsLeaving;
+
+    /// <summary>What comes here is served; while leaving too, for it is registered until the end.</summary>
+    public bool CanServe => _me is not null && !IsForgotten;
+
+    /// <summary>The proxy listener is open.</summary>
+    public bool IsListening { get; set; }
 
     /// <summary>Somebody said that this process is dead: it serves no session any more.</summary>
     public bool IsForgotten { get; private set; }
@@ -101,6 +108,9 @@ internal sealed partial class Replica(
             state = state.Regenerate(stored.RunIds);
         }
 
+        // The embedded store has one process at a time: whoever stands in its file is dead, under whatever address.
+        if (store is MemoryRoutingStore)
+            state = state.Replicas.Aggregate(state, (s, r) => s.Forget(r.Id));
         var (registered, id) = state.Know(settings.Versions, now).Register(name, adminAddress, now);
         registered = registered with { Sequence = (stored.State?.Sequence ?? 0) + 1 };
         var joined = Event("replica", "replica.joined", null, name, registered.Revision);

@@ -21,6 +21,7 @@ internal sealed class ReplicaHost(
             Environment.ExitCode = 1;
             lifetime.StopApplication();
         };
+        lifetime.ApplicationStarted.Register(() => replica.IsListening = true);
         lifetime.ApplicationStopping.Register(() => replica.IsLeaving = true);
         var address = $"{Environment.MachineName}:{admin.Port}";
         await replica.StartAsync(address, address, cancellationToken);
@@ -37,8 +38,8 @@ internal sealed class ReplicaHost(
     /// <summary>Every server has stopped: nothing comes in any more.</summary>
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(settings.Options.Store.Timeout * 5);
+        // Not the host's token: it has ended when requests outlive ShutdownTimeout, and leaving matters most then.
+        using var patience = new CancellationTokenSource(settings.Options.Store.Timeout * 5);
         if (!replica.IsForgotten)
             await replica.LeaveAsync(patience.Token);
     }

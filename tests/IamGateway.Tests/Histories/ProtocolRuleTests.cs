@@ -158,6 +158,7 @@ public sealed class ProtocolRuleTests
         await site.Iam.BegunAsync("slow");
         await TwoReplicas.WeighAsync(site.A, "8.2.1", "8.3.0", 100);
         using var retired = await site.A.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
+        await TwoReplicas.SeesAsync(site.B, site.A);
         await site.SendAsync(site.B, "/", "s");
         site.Iam.Open("slow");
         await slow;

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
+using IamGateway.Routing;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Histories;
@@ -95,6 +96,13 @@ internal sealed class TwoReplicas : IAsyncDisposable
     {
         Assert.True(await WeighAsync(A, "8.2.1", "8.3.0", 1));
         Assert.True(await WeighAsync(A, "8.2.1", "8.3.0", 0));
+    }
+
+    /// <summary>Waits until one replica applies what the other does.</summary>
+    public static async Task SeesAsync(Gateway gateway, Gateway other)
+    {
+        var sequence = other.Service<Replica>().View.State.Sequence;
+        Assert.True(await gateway.Service<Replica>().WaitForAsync(s => s.Sequence >= sequence, TimeSpan.FromMinutes(1)));
     }
 
     /// <summary>Waits until no client is on a request any more and what that has queued is in the store.</summary>

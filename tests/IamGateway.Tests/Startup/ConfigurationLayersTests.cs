@@ -1,0 +1,58 @@
+using System.Text.Json;
+using IamGateway.Tests.Admin;
+using IamGateway.Tests.Servers;
+
+namespace IamGateway.Tests.Startup;
+
+public sealed class ConfigurationLayersTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-layers-");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Theory]
+    [InlineData(null, null, "http://10.0.0.1/")]
+    [InlineData("http://10.0.0.2", null, "http://10.0.0.2/")]
+    [InlineData(null, "http://10.0.0.3", "http://10.0.0.3/")]
+    [InlineData("http://10.0.0.2", "http://10.0.0.3", "http://10.0.0.3/")]
+    public async Task Config_File_IsBelowTheEnvironmentWhichIsBelowTheCommandLine(
+        string? environment, string? commandLine, string expected)
+    {
+        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var hash = AdminServer.Sha256(AdminServer.ViewerKey);
+        var file = Path.Combine(_directory.FullName, "gateway.json");
+        await File.WriteAllTextAsync(
+            file,
+            $$"""
+            {
+              // Comments are allowed, as in appsettings.json.
+              "Kestrel": { "Endpoints": { "Proxy": { "Url": "http://127.0.0.1:0" }, "Admin": { "Url": "{{admin}}" } } },
+              "ReverseProxy": {
+                "Routes": { "iam": { "ClusterId": "iam", "Match": { "Path": "{**rest}" } } },
+                "Clusters": {
+                  "iam": { "Destinations": {
+                    "a": { "Address": "http://10.0.0.1", "Metadata": { "Version": "8.2.1" } }
+                  } }
+                }
+              },
+              "IamGateway": {
+                "Store": { "StateFile": "" },
+                "Sessions": [ { "Name": "session", "Cookie": "IAM_SESSION" } ],
+                "Admin": { "ApiKeys": [ { "Name": "me", "Role": "viewer", "Sha256": "{{hash}}" } ] }
+              },
+            }
+            """);
+        string[] arguments = commandLine is null
+            ? ["--config", file]
+            : [$"--ReverseProxy:Clusters:iam:Destinations:a:Address={commandLine}", $"--config={file}"];
+        await using var process = GatewayProcess.Start(
+            arguments, ("ASPNETCORE_ENVIRONMENT", "Production"),
+            ("ReverseProxy__Clusters__iam__Destinations__a__Address", environment));
+        await process.UntilReadyAsync(admin);
+        using var client = new HttpClient { BaseAddress = new Uri(admin) };
+        client.DefaultRequestHeaders.Add("X-Api-Key", AdminServer.ViewerKey);
+        var instances = JsonDocument.Parse(await client.GetStringAsync("/api/v1/instances")).RootElement;
+
+        Assert.Equal(expected, Assert.Single(instances.EnumerateArray()).Text("address"));
+    }
+}

@@ -90,6 +90,8 @@ internal sealed class WeightsCommand(
         var silent = Silent(now, now.PhaseRevision);
         var change = await replica.ChangeAsync(
             s => s.Pending == version ? s.CancelActivation() : s, who, "activation.cancelled", version.ToString());
+        if (change.State?.Pending == version)
+            return new WeightsResult(WeightsOutcome.Pending, change.State, Stopwatch.GetElapsedTime(started), silent);
         if (change.State?.Find(version)?.Status == VersionStatus.Active)
             return new WeightsResult(WeightsOutcome.Applied, change.State, Stopwatch.GetElapsedTime(started), []);
         return new WeightsResult(

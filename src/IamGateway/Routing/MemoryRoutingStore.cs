@@ -67,7 +67,7 @@ internal sealed class MemoryRoutingStore : IRoutingStore
     {
         lock (_lock)
         {
-            if (_state?.Id != expected?.Id || _state?.Sequence != expected?.Sequence)
+            if (_state?.Generation.Tag != expected?.Generation.Tag || _state?.Sequence != expected?.Sequence)
                 return new(false);
             Save(next);
             _state = next;

@@ -5,29 +5,29 @@ using StackExchange.Redis;
 
 namespace IamGateway.Routing;
 
-/// <summary>
-/// The routing state in Redis: a hash (id, sequence, document), a generation marker and a stream of events.
-/// </summary>
+/// <summary>The routing state in Redis: a hash (generation, sequence, document), a generation marker and a stream of events.</summary>
 internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
 {
     private const int MaxEvents = 10_000;
 
-    // ARGV: 1 known id, 2 known sequence.
+    // ARGV: 1 known generation, 2 known sequence.
     private const string ReadScript = """
         local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-        local state = redis.call('HMGET', KEYS[1], 'id', 'sequence')
+        local state = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
         if not state[1] then return {own} end
         if state[1] == ARGV[1] and state[2] == ARGV[2] then return {own, state[1]} end
         return {own, state[1], redis.call('HGET', KEYS[1], 'document')}
         """;
 
-    // ARGV: 1 expected id or empty, 2 expected sequence, 3 id, 4 sequence, 5 document, 6 generation, 7 channel, 8 max
-    // events, then events.
+    // ARGV: 1 expected generation or empty, 2 expected sequence, 3 run ids, 4 sequence, 5 document, 6 generation, 7 channel,
+    // 8 max events, then events.
     private const string WriteScript = """
-        local state = redis.call('HMGET', KEYS[1], 'id', 'sequence')
+        local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+        if not string.find(ARGV[3], own, 1, true) then return 0 end
+        local state = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
         if (state[1] or '') ~= ARGV[1] then return 0 end
         if state[1] and state[2] ~= ARGV[2] then return 0 end
-        redis.call('HSET', KEYS[1], 'id', ARGV[3], 'sequence', ARGV[4], 'document', ARGV[5])
+        redis.call('HSET', KEYS[1], 'generation', ARGV[6], 'sequence', ARGV[4], 'document', ARGV[5])
         redis.call('SET', KEYS[2], ARGV[6])
         for i = 9, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'e', ARGV[i]) end
         redis.call('PUBLISH', ARGV[7], ARGV[4])
@@ -36,12 +36,14 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
 
     public async ValueTask<StoredRouting> ReadAsync(RoutingState? known)
     {
-        RedisValue[] values = [known?.Id ?? "", known?.Sequence ?? 0];
+        RedisValue[] values = [known?.Generation.Tag ?? "", known?.Sequence ?? 0];
         var result = await redis.RunAsync(
             "state", (Key: redis.StateKey, values),
             static (db, s) => db.ScriptEvaluateAsync(ReadScript, [s.Key], s.values), probe: true);
         var fields = (RedisResult[])result!;
-        var runIds = redis.IsCluster ? await redis.RunIdsAsync() : [(string)fields[0]!];
+        ImmutableArray<string> runIds = [(string)fields[0]!];
+        if (redis.IsCluster)
+            runIds = [.. (await redis.RunIdsAsync()).Union(runIds).Order()];
         return fields.Length switch
         {
             1 => new StoredRouting(null, runIds),
@@ -56,7 +58,7 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
     {
         RedisValue[] values =
         [
-            expected?.Id ?? "", expected?.Sequence ?? 0, next.Id, next.Sequence,
+            expected?.Generation.Tag ?? "", expected?.Sequence ?? 0, string.Join(' ', next.Generation.RunIds), next.Sequence,
             JsonSerializer.Serialize(next, RoutingJson.Options), next.Generation.Tag,
             redis.Channel.ToString(), MaxEvents,
             .. events.Select(e => (RedisValue)JsonSerializer.Serialize(e, RoutingJson.Options)),

@@ -6,10 +6,12 @@ namespace IamGateway.Routing;
 internal sealed partial record RoutingState
 {
     /// <summary>
-    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it
-    /// acknowledges it. Another registration of the same admin address is of a dead process.
+    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it acknowledges it.
+    /// Another registration of the same admin address is of a dead process; so is every other one if the store is
+    /// <paramref name="exclusive"/>, that is part of one process.
     /// </summary>
-    public (RoutingState State, long Id) Register(string name, string adminAddress, DateTimeOffset now)
+    public (RoutingState State, long Id) Register(
+        string name, string adminAddress, DateTimeOffset now, bool exclusive = false)
     {
         var id = NextReplica;
         var entry = new ReplicaEntry(id, name, adminAddress, now, Revision, Forgotten: false);
@@ -18,7 +20,7 @@ internal sealed partial record RoutingState
             NextReplica = id + RandomGap(),
             Replicas =
             [
-                .. Replicas.Select(r => r.AdminAddress == adminAddress ? r with { Forgotten = true } : r),
+                .. Replicas.Select(r => exclusive || r.AdminAddress == adminAddress ? r with { Forgotten = true } : r),
                 entry,
             ],
         };
@@ -106,12 +108,28 @@ internal sealed partial record RoutingState
         return ended.Enter(ended.QuietPhase());
     }
 
+    /// <summary>
+    /// True if this state came of the earlier one and knows all that it knew. Within a generation the store lost nothing, so
+    /// the sequence tells; a sequence of another history tells nothing, however high.
+    /// </summary>
+    public bool Continues(RoutingState earlier) => Generation.Tag == earlier.Generation.Tag
+        ? Sequence >= earlier.Sequence
+        : Earlier.Any(g => g.Tag == earlier.Generation.Tag && g.Sequence >= earlier.Sequence);
+
+    /// <summary>The replicas, of those not known to be dead, that have not acknowledged the store generation.</summary>
+    public IEnumerable<ReplicaEntry> BehindGeneration() =>
+        Replicas.Where(r => !r.Forgotten && r.Acknowledged < Generation.Revision);
+
     /// <summary>The store's data are not the ones that were acknowledged: all claims must be made anew.</summary>
-    public RoutingState Regenerate(ImmutableArray<string> runIds)
+    public RoutingState Regenerate(ImmutableArray<string> runIds) =>
+        Regenerate(runIds, Ended(Earlier.Add(new GenerationEnd(Generation.Tag, Sequence))));
+
+    private RoutingState Regenerate(ImmutableArray<string> runIds, ImmutableArray<GenerationEnd> earlier)
     {
         var revised = Revised();
         return revised with
         {
+            Earlier = earlier,
             PhaseRevision = revised.Revision,
             Generation = new StoreGeneration(RandomTag(), runIds, revised.Revision),
         };
@@ -141,6 +159,18 @@ internal sealed partial record RoutingState
             Replicas = [.. replicas],
             RemovedReplicas = [.. removed.TakeLast(RememberedRemovals)],
         };
-        return merged.Know(other.Versions.Select(v => v.Version), default).Regenerate(runIds);
+        return merged.Know(other.Versions.Select(v => v.Version), default).Regenerate(
+            runIds,
+            Ended(
+            [
+                .. other.Earlier, .. winner.Earlier,
+                new GenerationEnd(other.Generation.Tag, other.Sequence),
+                new GenerationEnd(winner.Generation.Tag, winner.Sequence),
+            ]));
     }
+
+    private static ImmutableArray<GenerationEnd> Ended(IEnumerable<GenerationEnd> all) =>
+    [
+        .. all.GroupBy(g => g.Tag).Select(g => g.MaxBy(e => e.Sequence)!).TakeLast(RememberedGenerations),
+    ];
 }

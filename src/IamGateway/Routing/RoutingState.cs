@@ -14,6 +14,7 @@ internal sealed partial record RoutingState
 {
     private const int RememberedRemovals = 64;
     private const int RememberedEndings = 1000;
+    private const int RememberedGenerations = 64;
 
     /// <summary>Names this history of the state; a state made anew has another.</summary>
     public required string Id { get; init; }
@@ -39,6 +40,12 @@ internal sealed partial record RoutingState
     public ImmutableDictionary<VersionId, int>? PendingWeights { get; init; }
 
     public required StoreGeneration Generation { get; init; }
+
+    /// <summary>How far the generations before this one are part of this history, latest last.</summary>
+    public ImmutableArray<GenerationEnd> Earlier { get; init; } = [];
+
+    /// <summary>The generation in which the last Prepare began.</summary>
+    public string? PreparedIn { get; init; }
 
     public required ImmutableArray<ReplicaEntry> Replicas { get; init; }
 
@@ -80,6 +87,13 @@ internal sealed partial record RoutingState
 
     [JsonIgnore]
     public bool GenerationAcknowledged => Replicas.All(r => r.Acknowledged >= Generation.Revision);
+
+    /// <summary>
+    /// A fail-over in Prepare may have lost an activation that a dead replica had seen: sessions may be at the pending version.
+    /// Then there is only the way on to Active, and a session without proof waits for it.
+    /// </summary>
+    [JsonIgnore]
+    public bool MustActivate => Phase == RoutingPhase.Prepare && PreparedIn != Generation.Tag;
 
     [JsonIgnore]
     public bool IsQuiet => Phase is RoutingPhase.Steady or RoutingPhase.Active;
@@ -176,7 +190,7 @@ internal sealed partial record RoutingState
                 $"Version {news[0]} is lower than the active {Newest.Version}; upgrades only go up.");
         }
 
-        return BeginActivation(news[0], weights);
+        return GenerationAcknowledged ? BeginActivation(news[0], weights) : GenerationPending();
     }
 
     private RoutingState BeginActivation(VersionId version, IReadOnlyDictionary<VersionId, int> weights)
@@ -187,9 +201,9 @@ internal sealed partial record RoutingState
         return Phase == RoutingPhase.Active ? begun.EnterPrepare() : begun.Enter(RoutingPhase.Flush);
     }
 
-    /// <summary>Takes back an activation that not every replica has acknowledged.</summary>
+    /// <summary>Takes back an activation that not every replica has acknowledged; see <see cref="MustActivate"/>.</summary>
     public RoutingState CancelActivation() =>
-        Phase is RoutingPhase.Flush or RoutingPhase.Prepare
+        Phase is RoutingPhase.Flush or RoutingPhase.Prepare && !MustActivate
             ? (Revised() with { Pending = null, PendingWeights = null }).Enter(QuietPhase())
             : this;
 
@@ -206,6 +220,8 @@ internal sealed partial record RoutingState
                 + $"active: {Names(Active)}.");
         }
 
+        if (!GenerationAcknowledged)
+            return GenerationPending();
         return (Revised() with
         {
             Versions = WithWeights(new Dictionary<VersionId, int> { [Newest.Version] = 100 }),
@@ -225,6 +241,8 @@ internal sealed partial record RoutingState
                 + $"active: {Names(Active)}.");
         }
 
+        if (!GenerationAcknowledged)
+            return GenerationPending();
         return (Revised() with
         {
             Versions = WithWeights(new Dictionary<VersionId, int> { [Older.Version] = 100 }),
@@ -236,9 +254,8 @@ internal sealed partial record RoutingState
     /// </summary>
     public RoutingState Settle(DateTimeOffset revokedBefore)
     {
-        if (Phase != RoutingPhase.Active || Active.Count() > 1
-            || Versions.Any(
-                v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal && v.Since > revokedBefore))
+        if (Phase != RoutingPhase.Active || Active.Count() > 1 || !GenerationAcknowledged
+            || Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal && v.Since > revokedBefore))
             return this;
         return (Revised() with
         {
@@ -282,6 +299,7 @@ internal sealed partial record RoutingState
 
     private RoutingState EnterPrepare() => (this with
     {
+        PreparedIn = Generation.Tag,
         NextOrdinal = NextOrdinal + 1,
         Versions = [.. Versions.Select(v => v.Version == Pending ? v with { Ordinal = NextOrdinal } : v)],
     }).Enter(RoutingPhase.Prepare);
@@ -297,6 +315,13 @@ internal sealed partial record RoutingState
         "change_in_progress",
         $"The routing state is in phase {Phase.ToString().ToLowerInvariant()} at revision {Revision}; "
         + "try again when it is through.");
+
+    // A replica that has not acknowledged may remember a later state, which a command on this one would contradict.
+    private Refusal GenerationPending() => new(
+        "store_generation",
+        "The store has restarted or failed over and "
+        + $"{string.Join(", ", Replicas.Where(r => r.Acknowledged < Generation.Revision).Select(r => r.Name))} "
+        + "did not acknowledge it yet; try again, or forget a replica that is dead.");
 
     private static string Names(IEnumerable<VersionEntry> versions)
     {

@@ -44,6 +44,13 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
             return new ClaimReply(ClaimOutcome.Ended);
         if (pin > terms.Top)
             return new ClaimReply(ClaimOutcome.StaleView);
+        if (known && pin < terms.Lowest)
+        {
+            record!.Pin = pin = terms.Lowest;
+            record.Leases.Clear();
+            record.WaitingSince = null;
+        }
+
         if (known && pin == terms.Final)
         {
             if (!proven)
@@ -166,12 +173,13 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
     private bool TryLink(ClaimTerms terms, SessionKey name, SessionKey root)
     {
         var now = time.GetUtcNow();
-        if (name == root)
+        var end = Root(root);
+        if (name == end)
             return true;
         var entry = Get(name, now);
         if (entry is null && IsFull(now, report: false))
         {
-            var isKnown = Get(Root(root), now) is { AliasOf: null };
+            var isKnown = Get(end, now) is { AliasOf: null };
             if (!isKnown || _entries.Count - capacity >= capacity)
             {
                 metrics.StoreFull();
@@ -179,7 +187,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
             }
         }
 
-        Put(name, entry ?? new SessionRecordState { AliasOf = root }, now, terms);
+        Put(name, entry ?? new SessionRecordState { AliasOf = end }, now, terms);
         return true;
     }
 
@@ -236,7 +244,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
                 continue;
             }
 
-            if (write.Ordinal > 0)
+            if (write.Ordinal > 0 && !terms.StampsAreLate)
                 Raise(entry, terms, write.Ordinal);
             return;
         }

@@ -34,9 +34,9 @@ internal sealed partial class RedisPinStore
 
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut, 12
-    // must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
-    // 21 unknown ends, 22 unknown waits, 23 generation acknowledged.
+    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut, 12 must,
+    // 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
+    // 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
@@ -46,6 +46,7 @@ internal sealed partial class RedisPinStore
         local r = known and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[5]), gen = '', leases = '' }
         if known and string.find(ARGV[20], ',' .. r.pin .. ',', 1, true) then return {6} end
         if r.pin > tonumber(ARGV[8]) then return {8} end
+        if known and r.pin < tonumber(ARGV[24]) then r.pin = tonumber(ARGV[24]); r.leases = ''; r.since = nil end
         if known and r.pin == final then
           if r.gen ~= ARGV[1] then r.gen = ARGV[1]; r.leases = ''; put(KEYS[1], r, ARGV[4]) end
           return {3, r.pin, r.bucket}
@@ -107,16 +108,17 @@ internal sealed partial class RedisPinStore
         return 1
         """;
 
-    // ARGV: 1 generation, 2 ttl, 3 ordinal to stamp or 0. Returns where an alias points.
+    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0. Returns where an alias points, or 0: another generation.
     private const string RefreshScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return false end
-        if string.byte(v) == 65 then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return string.sub(v, 2) end
-        if ARGV[3] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]); return false end
+        if string.byte(v) == 65 then redis.call('PEXPIRE', KEYS[1], ARGV[3]); return string.sub(v, 2) end
+        if ARGV[4] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]); return false end
+        if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         local r = parse(v)
         if r.gen ~= ARGV[1] then r.leases = ''; r.since = nil end
-        r.pin = math.max(r.pin, tonumber(ARGV[3])); r.gen = ARGV[1]
-        put(KEYS[1], r, ARGV[2])
+        r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = ARGV[1]
+        put(KEYS[1], r, ARGV[3])
         return false
         """;
 

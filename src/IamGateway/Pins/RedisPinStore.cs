@@ -35,7 +35,7 @@ internal sealed partial class RedisPinStore : IPinStore
             _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest, terms.Top, terms.Final, terms.RaiseTo, terms.Cut,
             request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
-            terms.GenerationAcknowledged,
+            terms.GenerationAcknowledged, terms.Lowest,
         ];
         return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
     }
@@ -79,11 +79,12 @@ internal sealed partial class RedisPinStore : IPinStore
                 ThrowIf(Read(recorded).Outcome == ClaimOutcome.StaleGeneration);
                 break;
             case StoreWriteKind.Link:
-                if (write.Key == write.Target)
+                var target = await ResolveAsync(write.Target);
+                if (write.Key == target)
                     break;
                 var linked = await RunAsync(
                     "write", LinkScript, Keys(write.Key),
-                    [shared.Generation, shared.RunIds, Bytes(write.Target), shared.Ttl]);
+                    [shared.Generation, shared.RunIds, Bytes(target), shared.Ttl]);
                 ThrowIf((int)linked == 0);
                 break;
             default:
@@ -92,11 +93,27 @@ internal sealed partial class RedisPinStore : IPinStore
         }
     }
 
-    // A name or pin that is dropped here would be lost for good; kept in the queue it is written when the generation is renewed.
+    // A name or pin that is dropped here would be lost for good; kept in the queue it is written when the generation is
+    // renewed.
     private static void ThrowIf(bool stale)
     {
         if (stale)
             throw new StoreUnavailableException("The store is of another generation.");
+    }
+
+    // What a name points to never changes, so that a link may as well point there: chains stay short however often a
+    // session rotates its names on replicas that did not see the last one issued.
+    private async Task<SessionKey> ResolveAsync(SessionKey name)
+    {
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
+        {
+            var value = await _redis.RunAsync("write", db => db.StringGetAsync(Key(name)));
+            if (value.IsNull || (byte[])value! is not [(byte)'A', .. var target])
+                return name;
+            name = SessionKey.Read(target);
+        }
+
+        return name;
     }
 
     private async Task FollowAsync(ArgumentCache shared, StoreWrite write)
@@ -108,10 +125,13 @@ internal sealed partial class RedisPinStore : IPinStore
             {
                 StoreWriteKind.End => RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]),
                 StoreWriteKind.Release => RunAsync("release", ReleaseScript, [Key(key)], [write.Lease.ToString()]),
-                _ => RunAsync("write", RefreshScript, [Key(key)], [shared.Generation, shared.Ttl, write.Ordinal]),
+                _ => RunAsync(
+                    "write", RefreshScript, Keys(key),
+                    [shared.Generation, shared.RunIds, shared.Ttl, shared.Terms.StampsAreLate ? 0 : write.Ordinal]),
             });
             if (result.IsNull)
                 return;
+            ThrowIf(result.Resp2Type == ResultType.Integer);
             key = SessionKey.Read((byte[])result!);
         }
     }

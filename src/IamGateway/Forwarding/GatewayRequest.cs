@@ -72,12 +72,10 @@ internal sealed class GatewayRequest
     /// <summary>The bucket drawn for a session that this request begins.</summary>
     public int Bucket { get; set; } = -1;
 
-    /// <summary>
-    /// The records it holds leases on; guarded by the request itself. Set at most by router, names and replica.
-    /// </summary>
+    /// <summary>The records it holds, or may hold, leases on; guarded by the request itself. Set at most by router, names and replica.</summary>
     public List<SessionKey>? Leased { get; private set; }
 
-    /// <summary>The generation its leases were taken under.</summary>
+    /// <summary>The generation in which every session of it holds a lease; null: not all do, or of different ones.</summary>
     public string? LeasedIn { get; set; }
 
     /// <summary>
@@ -140,13 +138,20 @@ internal sealed class GatewayRequest
             AddHandle(handle);
     }
 
-    /// <summary>Notes a lease that the store holds for this request. Call with the request locked.</summary>
-    public void AddLease(SessionKey root, string generation)
+    /// <summary>Notes a lease that the store may hold for this request. Call with the request locked.</summary>
+    public void MayLease(SessionKey root)
     {
         Leased ??= [];
         if (!Leased.Contains(root))
             Leased.Add(root);
-        LeasedIn = generation;
+    }
+
+    /// <summary>Notes a lease that the store holds for this request. Call with the request locked.</summary>
+    public void AddLease(SessionKey root, string generation)
+    {
+        var isFirst = Leased is not { Count: > 0 };
+        MayLease(root);
+        LeasedIn = isFirst || LeasedIn == generation ? generation : null;
     }
 
     /// <summary>

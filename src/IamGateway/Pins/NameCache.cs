@@ -37,6 +37,10 @@ internal sealed class NameCache(int capacity)
         }
     }
 
+    /// <summary>The names that are known to point to another one.</summary>
+    public IEnumerable<(SessionKey Name, SessionKey Root)> Links() =>
+        _old.Concat(_young).Where(e => e.Value.Root is { } root && root != e.Key).Select(e => (e.Key, e.Value.Root!.Value));
+
     private void Turn(ConcurrentDictionary<SessionKey, Entry> full)
     {
         if (Interlocked.CompareExchange(ref _young, new ConcurrentDictionary<SessionKey, Entry>(), full) != full)

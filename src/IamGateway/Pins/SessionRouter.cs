@@ -216,9 +216,6 @@ internal sealed class SessionRouter(
         catch (StoreUnavailableException)
         {
             GiveBack(request);
-            // What the store may have carried out after all is given back, too.
-            foreach (var key in Keys(request))
-                outbox.Add(new StoreWrite(StoreWriteKind.Release, RootOf(request.View, key), Lease: lease));
             Refuse(request, RefusalCode.StoreUnavailable);
         }
         finally
@@ -232,6 +229,14 @@ internal sealed class SessionRouter(
         if (request.Refusal != RefusalCode.None)
         {
             GiveBack(request);
+            return;
+        }
+
+        // A lease of the generation before does not count any more, and who acknowledges the present one has not seen this request.
+        if (request.Leased is { Count: > 0 } && request.LeasedIn != request.View.Terms.Generation)
+        {
+            GiveBack(request);
+            Refuse(request, RefusalCode.StoreUnavailable);
             return;
         }
 
@@ -289,12 +294,13 @@ internal sealed class SessionRouter(
             var usableNewest = request.Instances.Has(view.VersionOf(view.Newest));
             var forced = older != 0 && !view.IsClosing && !request.Instances.Has(view.VersionOf(older));
             var must = view.IsClosing || reach > older || forced && usableNewest;
-            var reply = await store.ClaimAsync(
-                view.Terms,
-                new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
+            var reply = await ClaimAsync(
+                view.Terms, new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
             switch (reply.Outcome)
             {
-                case ClaimOutcome.Alias when ++hops < MaxAliasHops:
+                case ClaimOutcome.Alias:
+                    if (++hops == MaxAliasHops)
+                        throw new StoreUnavailableException("A chain of names does not end.");
                     root = reply.Target;
                     continue;
                 case ClaimOutcome.Wait:
@@ -319,6 +325,20 @@ internal sealed class SessionRouter(
 
             Learn(request, view, name, root, reply);
             return (reply, forced);
+        }
+    }
+
+    private async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
+    {
+        try
+        {
+            return await store.ClaimAsync(terms, request);
+        }
+        catch (StoreUnavailableException)
+        {
+            // It may have been carried out after all.
+            outbox.Add(new StoreWrite(StoreWriteKind.Release, request.Key, Lease: request.Lease));
+            throw;
         }
     }
 
@@ -391,6 +411,7 @@ internal sealed class SessionRouter(
                 outbox.Add(
                     new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
             request.Leased?.Clear();
+            request.LeasedIn = null;
         }
     }
 }

@@ -25,19 +25,25 @@ internal sealed partial class Replica
             }
 
             _fulfilled = view.State.Revision;
+            Volatile.Write(ref _acknowledgedGeneration, view.State.Generation.Tag);
         }
 
-        await AcknowledgeAsync(view.State.Revision);
+        await AcknowledgeAsync(view.State);
     }
 
-    private async Task AcknowledgeAsync(long revision)
+    private async Task AcknowledgeAsync(RoutingState fulfilled)
     {
         while (true)
         {
             var stored = await store.ReadAsync(View.State);
-            if (stored.State is not { } state || state.Id != View.State.Id || state.Sequence < View.State.Sequence)
+            // A revision means something in its own generation only.
+            if (!IsOfGeneration(stored, fulfilled, out var state))
+            {
+                Wake();
                 return;
-            var next = state.Acknowledge(Id, revision, time.GetUtcNow()) with { Sequence = state.Sequence + 1 };
+            }
+
+            var next = state.Acknowledge(Id, fulfilled.Revision, time.GetUtcNow()) with { Sequence = state.Sequence + 1 };
             // The acknowledgement that completes the set takes the next step in the same write.
             Routing.AuditEvent[] events = next.Revision == state.Revision
                 ? []
@@ -47,7 +53,7 @@ internal sealed partial class Replica
             if (!await store.TryWriteAsync(state, next, events))
                 continue;
             Adopt(next);
-            if (next.Revision != revision)
+            if (next.Revision != fulfilled.Revision)
                 Wake();
             return;
         }
@@ -56,22 +62,34 @@ internal sealed partial class Replica
     /// <summary>Returns false when a later revision has come meanwhile.</summary>
     private async Task<bool> FulfilAsync(RoutingView view, CancellationToken stop)
     {
-        // 1. What the steady state had queued is in the store.
-        var mark = outbox.Mark();
-        if (view.NamesFirst && !await UntilAsync(view, () => outbox.IsThrough(mark), stop))
-            return false;
         var rules = settings.Options.TestOnly;
-        if (view.IsStrict && !rules.IsOff(ProtocolRule.InFlightLease))
+        // 1. Nobody decides under an earlier revision any more.
+        if (view.NamesFirst)
         {
-            // 2. Nobody decides under an earlier revision any more.
             foreach (var request in inFlight.Snapshot())
             {
                 if (!await UntilAsync(view, () => !DecidesUnderEarlier(request, view), stop))
                     return false;
             }
+        }
 
-            // 3. Whatever is at work below the top holds a lease of this generation under the record that the store
-            // names.
+        PutNamesBack(view);
+        // 2. What the steady state had queued is in the store; what those requests had queued, too.
+        var mark = outbox.Mark();
+        if (view.NamesFirst && !await UntilAsync(view, () => outbox.IsThrough(mark), stop))
+            return false;
+        var started = time.GetTimestamp();
+        if (view.IsStrict && !HasAcknowledgedGeneration(view) && !rules.IsOff(ProtocolRule.Generation)
+            && !await UntilAsync(view, () => IsEmpty(r => IsOfEarlierGeneration(r, view), started), stop))
+        {
+            // 3. Names may be lost, and with them the way from one handle of a session to the lease of another: nothing of
+            //    the generation before is at work below the top.
+            return false;
+        }
+
+        if (view.IsStrict && !rules.IsOff(ProtocolRule.InFlightLease))
+        {
+            // 4. Whatever is at work below the top holds a lease of this generation under the record that the store names.
             foreach (var request in inFlight.Snapshot())
             {
                 if (request.Ordinal != 0 && request.Ordinal < view.Top && request.Decision != Decision.Stateless)
@@ -79,11 +97,27 @@ internal sealed partial class Replica
             }
         }
 
-        // 4. Nothing is at work on a version that is closing.
-        var started = time.GetTimestamp();
+        // 5. Nothing is at work on a version that is closing.
         return !view.IsClosing || rules.IsOff(ProtocolRule.Closing)
-            || await UntilAsync(view, () => IsEmptyBelow(view, started), stop);
+            || await UntilAsync(view, () => IsEmpty(r => r.Ordinal < view.Newest, started), stop);
     }
+
+    // The store may have lost names; what this replica knows of them is queued again.
+    private void PutNamesBack(RoutingView view)
+    {
+        if (view.State.Generation.Tag == _namesPutBackIn)
+            return;
+        _namesPutBackIn = view.State.Generation.Tag;
+        foreach (var (name, root) in view.Names.Links())
+            outbox.Add(new StoreWrite(StoreWriteKind.Link, name, Target: root));
+    }
+
+    /// <summary>This replica has done what a view's generation asks of it.</summary>
+    public bool HasAcknowledgedGeneration(RoutingView view) =>
+        Volatile.Read(ref _acknowledgedGeneration) == view.State.Generation.Tag;
+
+    private static bool IsOfEarlierGeneration(GatewayRequest request, RoutingView view) =>
+        request.Ordinal < view.Top && request.View.State.Generation.Tag != view.State.Generation.Tag;
 
     private static bool DecidesUnderEarlier(GatewayRequest request, RoutingView view) =>
         !request.IsDecided && request.View is { } seen && seen.State.Revision < view.State.Revision;
@@ -100,13 +134,14 @@ internal sealed partial class Replica
         return true;
     }
 
-    private bool IsEmptyBelow(RoutingView view, long started)
+    /// <summary>No session request of a kind is at work; one that is after RequestTimeout is ended.</summary>
+    private bool IsEmpty(Func<GatewayRequest, bool> kind, long started)
     {
         var late = time.GetElapsedTime(started) >= settings.Options.RequestTimeout;
         var left = 0;
         foreach (var request in inFlight.Snapshot())
         {
-            if (request.Ordinal == 0 || request.Ordinal >= view.Newest || request.Decision == Decision.Stateless)
+            if (request.Ordinal == 0 || request.Decision == Decision.Stateless || !kind(request))
                 continue;
             left++;
             if (late && !request.CutOff)
@@ -122,10 +157,10 @@ internal sealed partial class Replica
         List<SessionKey> names;
         lock (request)
         {
-            if (request.LeasedIn == view.Terms.Generation && request.Leased is { Count: > 0 })
+            if (request.LeasedIn == view.Terms.Generation)
                 return;
             names = [.. request.Leased ?? []];
-            if (names.Count == 0)
+            if (names.Count == 0 || request.LeasedIn is null)
             {
                 for (var i = 0; i < request.HandleCount; i++)
                     names.Add(request[i].Key);
@@ -136,33 +171,49 @@ internal sealed partial class Replica
 
         foreach (var name in names.Distinct())
         {
-            var key = name;
-            for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
-            {
-                var lease = new LeaseId(Id, request.Number);
-                var reply = await pins.LeaseAsync(view.Terms, key, lease, request.Ordinal, Math.Max(request.Bucket, 0));
-                if (reply.Outcome == ClaimOutcome.Alias)
-                {
-                    key = reply.Target;
-                    continue;
-                }
-
-                if (reply.Outcome == ClaimOutcome.StaleGeneration)
-                    throw new StoreUnavailableException("The store is of another generation.");
-                Note(view, request, key, lease);
-                break;
-            }
+            if (!await LeaseAsync(view, request, name))
+                return;
         }
+
+        lock (request)
+            request.LeasedIn = names.Count > 0 ? view.Terms.Generation : null;
     }
 
-    private void Note(RoutingView view, GatewayRequest request, SessionKey key, LeaseId lease)
+    /// <summary>Puts the lease on the record that the name leads to; false: the request has ended.</summary>
+    private async Task<bool> LeaseAsync(RoutingView view, GatewayRequest request, SessionKey key)
     {
-        lock (request)
+        var lease = new LeaseId(Id, request.Number);
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            if (request.Ended)
-                outbox.Add(new StoreWrite(StoreWriteKind.Release, key, Lease: lease));
-            else
-                request.AddLease(key, view.Terms.Generation);
+            // Noted before it is asked for: a call that times out may be carried out after all, and must be given back.
+            lock (request)
+            {
+                if (request.Ended)
+                    return false;
+                request.MayLease(key);
+            }
+
+            ClaimReply reply;
+            try
+            {
+                reply = await pins.LeaseAsync(view.Terms, key, lease, request.Ordinal, Math.Max(request.Bucket, 0));
+            }
+            finally
+            {
+                lock (request)
+                {
+                    if (request.Ended)
+                        outbox.Add(new StoreWrite(StoreWriteKind.Release, key, Lease: lease));
+                }
+            }
+
+            if (reply.Outcome == ClaimOutcome.Leased)
+                return true;
+            if (reply.Outcome != ClaimOutcome.Alias)
+                throw new StoreUnavailableException("The store is of another generation.");
+            key = reply.Target;
         }
+
+        throw new StoreUnavailableException("A chain of names does not end.");
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
@@ -28,6 +29,9 @@ internal sealed partial class Replica(
     private ReplicaEntry? _me;
     private Task _loops = Task.CompletedTask;
     private long _fulfilled;
+    private string? _acknowledgedGeneration;
+    private string? _namesPutBackIn;
+    private bool _isServing;
 
     /// <summary>The state this replica applies. Not there before <see cref="StartAsync"/> is through.</summary>
     public RoutingView View => Volatile.Read(ref _view!);
@@ -40,7 +44,7 @@ internal sealed partial class Replica(
     public bool IsReady => CanServe && IsListening && !IsLeaving;
 
     /// <summary>What comes here is served; while leaving too, for it is registered until the end.</summary>
-    public bool CanServe => _me is not null && !IsForgotten;
+    public bool CanServe => _isServing && !IsForgotten;
 
     /// <summary>The proxy listener is open.</summary>
     public bool IsListening { get; set; }
@@ -79,9 +83,22 @@ internal sealed partial class Replica(
                 await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellation);
         }
 
-        NotReadyReason = null;
         IsStoreUp = true;
         _loops = Task.WhenAll(FollowAsync(_stop.Token), outbox.RunAsync(() => View.Terms, _stop.Token));
+        await UntilGenerationAsync(cancellation);
+        NotReadyReason = null;
+        _isServing = true;
+    }
+
+    // The state just read may be older than what another replica remembers and is about to put back.
+    private async Task UntilGenerationAsync(CancellationToken cancellation)
+    {
+        while (!await WaitForAsync(s => !s.BehindGeneration().Any(), PatienceForState))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var silent = string.Join(", ", View.State.BehindGeneration().Select(r => r.Name));
+            NotReadyReason = $"The store has restarted or failed over and {silent} did not acknowledge it; forget a replica that is dead.";
+        }
     }
 
     private async Task TryRegisterAsync(string name, string adminAddress, bool mayCreate)
@@ -108,16 +125,16 @@ internal sealed partial class Replica(
             state = state.Regenerate(stored.RunIds);
         }
 
-        // The embedded store has one process at a time: whoever stands in its file is dead, under whatever address.
-        if (store is MemoryRoutingStore)
-            state = state.Replicas.Aggregate(state, (s, r) => s.Forget(r.Id));
-        var (registered, id) = state.Know(settings.Versions, now).Register(name, adminAddress, now);
+        var (registered, id) = state.Know(settings.Versions, now)
+            .Register(name, adminAddress, now, exclusive: store is MemoryRoutingStore);
         registered = registered with { Sequence = (stored.State?.Sequence ?? 0) + 1 };
         var joined = Event("replica", "replica.joined", null, name, registered.Revision);
         if (!await store.TryWriteAsync(stored.State, registered, [joined]))
             return;
         Adopt(registered);
         _fulfilled = registered.Revision;
+        Volatile.Write(ref _acknowledgedGeneration, registered.Generation.Tag);
+        _namesPutBackIn = registered.Generation.Tag;
         _me = registered.Replicas.First(r => r.Id == id);
         Log.Registered(logger, name, id, registered.Revision);
     }
@@ -206,15 +223,22 @@ internal sealed partial class Replica(
     /// <summary>Reads the state and reconciles it with what is remembered.</summary>
     private async Task LookAsync()
     {
-        var stored = await store.ReadAsync(View.State);
         var mine = View.State;
+        var stored = await store.ReadAsync(mine);
+        if (!ReferenceEquals(mine, View.State))
+        {
+            // A command was carried out here meanwhile; what was read may be older than it.
+            Wake();
+            return;
+        }
+
         if (stored.State is not { } found)
         {
             await PutAsync(null, RoutingState.Merge(mine, mine, stored.RunIds), "state.restored");
             return;
         }
 
-        if (found.Id != mine.Id || found.Sequence < mine.Sequence)
+        if (!found.Continues(mine))
         {
             await PutAsync(found, RoutingState.Merge(mine, found, stored.RunIds), "state.merged");
             return;
@@ -282,7 +306,8 @@ internal sealed partial class Replica(
         TaskCompletionSource changed;
         lock (_lock)
         {
-            if (_view is { } current && current.State.Id == state.Id && current.State.Sequence >= state.Sequence)
+            // Never back: what does not continue the present state must be merged with it first.
+            if (_view is { } current && (ReferenceEquals(state, current.State) || !state.Continues(current.State)))
                 return;
             instances.Apply(state);
             Volatile.Write(ref _view, new RoutingView(state, _view, settings.Options));
@@ -300,9 +325,16 @@ internal sealed partial class Replica(
     {
         while (true)
         {
-            var stored = await store.ReadAsync(View.State);
-            if (stored.State is not { } state || state.Id != View.State.Id || state.Sequence < View.State.Sequence)
+            var view = View;
+            var stored = await store.ReadAsync(view.State);
+            if (!IsOfGeneration(stored, view.State, out var state) && ReferenceEquals(view, View))
+            {
+                Wake();
                 throw new StoreUnavailableException("The store has lost the routing state; it is being put back.");
+            }
+
+            if (state is null)
+                continue;
             var change = command(state);
             if (change.State is not { } next || ReferenceEquals(next, state))
                 return change;
@@ -313,6 +345,16 @@ internal sealed partial class Replica(
             Wake();
             return next;
         }
+    }
+
+    /// <summary>True if the store is the one that the known state was agreed on, and holds that state or a later one.</summary>
+    private static bool IsOfGeneration(StoredRouting stored, RoutingState known, [NotNullWhen(true)] out RoutingState? state)
+    {
+        state = stored.State is { } found && found.Generation.Tag == known.Generation.Tag && found.Continues(known)
+            && !stored.RunIds.Except(found.Generation.RunIds).Any()
+            ? found
+            : null;
+        return state is not null;
     }
 
     public AuditEvent Event(string who, string what, string? from, string? to, long revision, string result = "ok") =>

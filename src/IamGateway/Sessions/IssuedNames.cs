@@ -146,7 +146,11 @@ internal sealed class IssuedNames(
             try
             {
                 if (await WriteAsync(view, request, handle))
-                    return true;
+                {
+                    Interlocked.MemoryBarrier();
+                    // The replica may have looked for what to lease before this request's session had a name.
+                    return ReferenceEquals(view, replica.View) || await IsLeasedAsync(request);
+                }
             }
             catch (StoreUnavailableException)
             {
@@ -168,14 +172,15 @@ internal sealed class IssuedNames(
     }
 
     /// <summary>
-    /// The phase turned strict around this response, perhaps after the replica looked for what to lease.
+    /// The phase turned strict around this response, perhaps after the replica looked for what to lease. In a generation that is
+    /// not acknowledged a lease would pass for proof, and none is needed: the acknowledgement waits for this request.
     /// </summary>
     private async Task<bool> IsLeasedAsync(GatewayRequest request)
     {
         var view = replica.View;
         try
         {
-            if (view.IsStrict && request.Ordinal < view.Top)
+            if (view.IsStrict && request.Ordinal < view.Top && replica.HasAcknowledgedGeneration(view))
                 await replica.LeaseAsync(view, request);
             return true;
         }
@@ -247,6 +252,13 @@ internal sealed class IssuedNames(
         var key = handle.Key;
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
+            if (lease is not null)
+            {
+                // A call that times out may be carried out after all.
+                lock (request)
+                    request.MayLease(key);
+            }
+
             var reply = await store.LeaseAsync(view.Terms, key, lease, request.Ordinal, Math.Max(request.Bucket, 0));
             if (reply.Outcome == ClaimOutcome.StaleGeneration)
                 return false;
@@ -260,7 +272,7 @@ internal sealed class IssuedNames(
             {
                 request.Root = key;
                 if (lease is not null)
-                    request.AddLease(key, view.Terms.Generation);
+                    request.LeasedIn = view.Terms.Generation;
             }
 
             Remember(view, request, handle.Key, key);

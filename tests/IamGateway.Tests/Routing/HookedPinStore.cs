@@ -1,0 +1,36 @@
+using IamGateway.Pins;
+using IamGateway.Sessions;
+
+namespace IamGateway.Tests.Routing;
+
+/// <summary>The embedded store, with a test's own doings around its leases.</summary>
+internal sealed class HookedPinStore : IPinStore
+{
+    private readonly MemoryPinStore _store = new(TimeProvider.System, 1000);
+
+    public Func<SessionKey, Task>? BeforeLease { get; set; }
+
+    public Func<SessionKey, Task>? AfterLease { get; set; }
+
+    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) => _store.ClaimAsync(terms, request);
+
+    public async ValueTask<ClaimReply> LeaseAsync(
+        ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
+    {
+        await (BeforeLease?.Invoke(key) ?? Task.CompletedTask);
+        var reply = await _store.LeaseAsync(terms, key, lease, ordinal, bucket);
+        await (AfterLease?.Invoke(key) ?? Task.CompletedTask);
+        return reply;
+    }
+
+    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) => _store.LinkAsync(terms, name, root);
+
+    public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes) => _store.ApplyAsync(terms, writes);
+
+    public ValueTask<SessionRecord?> FindAsync(SessionKey name) => _store.FindAsync(name);
+
+    public ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation) =>
+        _store.CountAsync(cancellation);
+
+    public async Task<int> LeasesAsync(SessionKey name) => (await FindAsync(name))?.Leases ?? 0;
+}

@@ -1,0 +1,83 @@
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using IamGateway.Tests.Servers;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace IamGateway.Tests.Routing;
+
+/// <summary>One replica without listeners, on stores of the test. Its versions are 8.2.1, active, and 8.3.0.</summary>
+internal sealed class ReplicaRig : IAsyncDisposable
+{
+    private readonly StoreOutbox _outbox;
+
+    public ReplicaRig(IRoutingStore store, IPinStore pins)
+    {
+        var problems = new ConfigurationProblems();
+        var configuration = new ConfigurationBuilder().AddCommandLine(Gateway.Arguments([], new Dictionary<string, string?>
+        {
+            ["ReverseProxy:Clusters:iam:Destinations:a:Address"] = "http://127.0.0.1:9001",
+            ["ReverseProxy:Clusters:iam:Destinations:a:Metadata:Version"] = "8.2.1",
+            ["ReverseProxy:Clusters:iam:Destinations:b:Address"] = "http://127.0.0.1:9002",
+            ["ReverseProxy:Clusters:iam:Destinations:b:Metadata:Version"] = "8.3.0",
+        })).Build();
+        var settings = GatewaySettingsReader.Read(configuration, "Test", problems)
+            ?? throw new InvalidOperationException(string.Join('\n', problems.Lines));
+        var metrics = new GatewayMetrics();
+        _outbox = new StoreOutbox(pins, metrics, TimeProvider.System);
+        Replica = new Replica(
+            store, pins, _outbox, InFlight, new InstanceTable(settings), settings, metrics, TimeProvider.System,
+            NullLogger<Replica>.Instance);
+        Names = new IssuedNames(settings.Sessions, Replica, pins, _outbox, settings, TimeProvider.System);
+    }
+
+    public Replica Replica { get; }
+
+    public InFlight InFlight { get; } = new();
+
+    public IssuedNames Names { get; }
+
+    public Task StartAsync(string name) => Replica.StartAsync(name, name, CancellationToken.None);
+
+    /// <summary>Gives 8.3.0 half of the new sessions and waits until it is active.</summary>
+    public async Task ActivateAsync()
+    {
+        await BeginAsync();
+        Assert.True(await Replica.WaitForAsync(s => s.Phase == RoutingPhase.Active && s.IsAcknowledged(), Patience));
+    }
+
+    public async Task BeginAsync()
+    {
+        var weights = new Dictionary<VersionId, int> { [RolloutStates.Old] = 50, [RolloutStates.New] = 50 };
+        var change = await Replica.ChangeAsync(s => s.SetWeights(weights), "test", "weights.set", null);
+        Assert.Null(change.Refusal);
+    }
+
+    /// <summary>A request of these handles that was sent to 8.2.1 under the present view.</summary>
+    public GatewayRequest Send(params SessionKey[] handles)
+    {
+        var request = InFlight.Add();
+        foreach (var handle in handles)
+            request.AddHandle(new Handle(handle, 0));
+        request.View = Replica.View;
+        request.Version = RolloutStates.Old;
+        request.Ordinal = 1;
+        return request;
+    }
+
+    public static TimeSpan Patience => TimeSpan.FromSeconds(20);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var request in InFlight.Snapshot())
+            InFlight.Remove(request);
+        await Replica.LeaveAsync(CancellationToken.None);
+        Replica.Dispose();
+        _outbox.Dispose();
+    }
+}

@@ -117,8 +117,7 @@ internal sealed class GatewayPipeline(
         if (request.InstanceId is { } instance)
             recorder.For(instance, request.Version!).InFlight.Dec();
         request.IsOut |= request.Ordinal == 0;
-        if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff)
-            || !IsCutOff(http, request))
+        if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff) || !CutOff.Is(http, request))
         {
             Finish(request);
             return;
@@ -150,29 +149,4 @@ internal sealed class GatewayPipeline(
                     new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
         }
     }
-
-    /// <summary>
-    /// True unless the instance has finished its answer, has closed the connection or was never reached: whatever the client or
-    /// the gateway ended, the instance may still be working on.
-    /// </summary>
-    private static bool IsCutOff(HttpContext http, GatewayRequest request)
-    {
-        if (request.Refusal != RefusalCode.None)
-            return true;
-        if (http.GetForwarderErrorFeature() is not { } error)
-            return false;
-        var byInstance = error.Error is ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation
-            or ForwarderError.Request or ForwarderError.ResponseBodyDestination
-            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination;
-        return !byInstance || IsCancelled(error.Exception);
-    }
-
-    // A time-out of the gateway shows as the destination's error, with a cancellation inside.
-    private static bool IsCancelled(Exception? e) => e switch
-    {
-        null => false,
-        OperationCanceledException => true,
-        AggregateException all => all.InnerExceptions.Any(IsCancelled),
-        _ => IsCancelled(e.InnerException),
-    };
 }

@@ -1,0 +1,42 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace IamGateway.Forwarding;
+
+/// <summary>Whether an instance may still be working on a request that has ended for the gateway.</summary>
+internal static class CutOff
+{
+    /// <summary>
+    /// True unless the instance has finished its answer, has closed the connection or was never reached. The body of an
+    /// answer that was withheld was not read to its end; of an upgraded connection nobody knows who ended it.
+    /// </summary>
+    public static bool Is(HttpContext http, GatewayRequest request)
+    {
+        if (request.InstanceId is null)
+            return false;
+        if (request.Refusal != RefusalCode.None || http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols)
+            return true;
+        if (http.GetForwarderErrorFeature() is not { } error)
+            return false;
+        var byInstance = error.Error is ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation
+            or ForwarderError.Request or ForwarderError.ResponseBodyDestination
+            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination;
+        return !byInstance || IsOurs(error.Exception);
+    }
+
+    // A time-out of the gateway shows as the destination's error, with a cancellation inside. A lost way to the instance is
+    // not the instance's doing either.
+    private static bool IsOurs(Exception? error) => error switch
+    {
+        null => false,
+        OperationCanceledException => true,
+        SocketException
+        {
+            SocketErrorCode: SocketError.TimedOut or SocketError.HostUnreachable or SocketError.NetworkUnreachable
+            or SocketError.NetworkDown or SocketError.HostDown,
+        } => true,
+        AggregateException all => all.InnerExceptions.Any(IsOurs),
+        _ => IsOurs(error.InnerException),
+    };
+}

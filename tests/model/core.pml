@@ -30,6 +30,7 @@ bool ready[2] = 1;
 byte ph[2];                     /* the phase it applies */
 byte ack[2];                    /* the phase it has acknowledged, in its round */
 bool seen[2];                   /* its round */
+byte sgen[2];                   /* the generation of the state it applies */
 byte rgen[2];                   /* the generation it has acknowledged */
 bool fin[2];                    /* it remembers the session as final at 2 */
 bool queued[2];                 /* a stamp of the steady state is in its outbox */
@@ -44,7 +45,7 @@ bool done[NR];                  /* out of its replica's table of what is in flig
 byte maxSent, atOld;
 
 #define GEN_ACKED ((!reg[0] || rgen[0] == gen) && (!reg[1] || rgen[1] == gen))
-#ifdef EARLY_DROP               /* a replica trusts the new generation when it has acknowledged alone */
+#ifdef OWN_ACK_ONLY             /* a replica trusts the new generation when it has acknowledged it alone */
 #define GEN_OK(r) (rgen[r] == gen)
 #else
 #define GEN_OK(r) GEN_ACKED
@@ -83,19 +84,21 @@ byte maxSent, atOld;
 
 inline take_lease(i) {
   lease = lease | BIT(i);
-  /* L1: no lease that nobody will give back */
   k = 0;
+#ifndef ONLY_G1                 /* L1: no lease that nobody will give back */
   do
   :: k < NR -> assert(!(lease & BIT(k)) || (k == i) || (st[k] != 0 && !done[k])); k++
   :: k >= NR -> k = 0; break
-  od }
+  od
+#endif
+  }
 
 /* The claim script. kind: 0 no answer (refused or asked again later, which another order of steps covers), 1 stays, 2 newest. */
 inline claim(i, r) {
   kind = 0;
 #ifndef NO_GENERATION
   if
-  :: rgen[r] != gen -> skip                                     /* the server notices */
+  :: sgen[r] != gen -> skip                                     /* the server notices */
   :: else ->
 #endif
     if
@@ -240,7 +243,7 @@ inline any_in_flight(r) {
 proctype Replica(byte r) {
   byte j; byte k; bool busy;
 end: do
-  :: atomic { alive[r] && rgen[r] == gen && (ph[r] != phase || seen[r] != round) -> adopt(r) }
+  :: atomic { alive[r] && sgen[r] == gen && (ph[r] != phase || seen[r] != round) -> adopt(r) }
 #ifdef STAMP
   :: atomic { alive[r] && queued[r] && rgen[r] == gen -> queued[r] = 0;   /* the steady state's refresh: proven at 1 */
        if
@@ -258,11 +261,7 @@ end: do
        any_in_flight(r);
        if :: !busy -> ack[r] = CLOSING :: else fi; busy = 0 }
 #ifdef FAIL
-  :: atomic { alive[r] && rgen[r] != gen ->                     /* another generation */
-#ifdef WAIT_OLD
-       any_in_flight(r);
-       if :: busy && ph[r] >= PREPARE -> busy = 0; goto end :: else -> busy = 0 fi;
-#endif
+  :: atomic { alive[r] && sgen[r] != gen ->                     /* looks at a state of another generation */
 #ifdef STATE
        if
        :: ph[r] > phase ->                                      /* puts back what it remembers */
@@ -277,17 +276,22 @@ end: do
 #ifndef NO_REREAD
        if :: ph[r] < phase -> adopt(r) :: else fi;
 #endif
-#if !defined(NO_LEASE_AGAIN) && !defined(WAIT_OLD)
+       sgen[r] = gen }
+  :: atomic { alive[r] && sgen[r] == gen && rgen[r] != gen ->   /* acknowledges it */
+#ifdef LEASE_AGAIN
        if :: ph[r] >= PREPARE -> lease_in_flight(r) :: else fi;
+#elif !defined(NO_GENERATION_WAIT)
+       any_in_flight(r);
+       if :: busy && ph[r] >= PREPARE -> busy = 0; goto end :: else -> busy = 0 fi;
 #endif
        rgen[r] = gen }
 #endif
 #ifdef JOIN
-  :: atomic { r == 1 && !reg[1] -> reg[1] = 1; alive[1] = 1; adopt(1); ack[1] = phase; rgen[1] = gen }
+  :: atomic { r == 1 && !reg[1] -> reg[1] = 1; alive[1] = 1; adopt(1); ack[1] = phase; sgen[1] = gen; rgen[1] = gen }
 #ifdef JOIN_AT_ONCE
   :: atomic { alive[r] && !ready[r] -> ready[r] = 1 }
 #else
-  :: atomic { alive[r] && !ready[r] && GEN_OK(r) -> adopt(r); ready[r] = 1 }
+  :: atomic { alive[r] && !ready[r] && (!alive[0] || rgen[0] == gen) && sgen[r] == gen -> adopt(r); ready[r] = 1 }
 #endif
 #endif
   od }

@@ -62,12 +62,8 @@ byte maxSent, atOld;
 #else
 #define MAY_CANCEL (pgen == gen)
 #endif
-/* A command of an operator, carried out by a replica. */
-#ifdef COMMAND_EARLY
-#define COMMAND(p) (phase == p && ((alive[0] && ph[0] == p && seen[0] == round) || (alive[1] && ph[1] == p && seen[1] == round)))
-#else
+/* A command of an operator. */
 #define COMMAND(p) (phase == p && GEN_ACKED)
-#endif
 #ifdef CUT_OFF_IS_OVER          /* a cut-off request leaves the table at once */
 #define IN_FLIGHT(j, r) (rep[j] == r && ver[j] == 1 && !cut[j] && (st[j] == 1 || st[j] == 2))
 #else
@@ -273,9 +269,7 @@ end: do
        :: else
        fi;
 #endif
-#ifndef NO_REREAD
        if :: ph[r] < phase -> adopt(r) :: else fi;
-#endif
        sgen[r] = gen }
   :: atomic { alive[r] && sgen[r] == gen && rgen[r] != gen ->   /* acknowledges it */
 #ifdef LEASE_AGAIN
@@ -363,7 +357,12 @@ active proctype Crash() {
 
 init { atomic {
   byte i = 0;
-  if :: pin = 1 :: pin = 0 fi; rpin = pin;
+#ifdef KNOWN
+  pin = 1;
+#else
+  if :: pin = 1 :: pin = 0 fi;
+#endif
+  rpin = pin;
 #ifdef JOIN
   reg[1] = 0; alive[1] = 0; ready[1] = 0;
 #endif

@@ -72,10 +72,15 @@ internal sealed class GatewayRequest
     /// <summary>The bucket drawn for a session that this request begins.</summary>
     public int Bucket { get; set; } = -1;
 
-    /// <summary>The records it holds, or may hold, leases on; guarded by the request itself. Set at most by router, names and replica.</summary>
+    /// <summary>
+    /// The records it holds, or may hold, leases on; guarded by the request itself. Set at most by router, names and
+    /// replica.
+    /// </summary>
     public List<SessionKey>? Leased { get; private set; }
 
-    /// <summary>The generation in which every session of it holds a lease; null: not all do, or of different ones.</summary>
+    /// <summary>
+    /// The generation in which every session of it holds a lease; null: not all do, or of different ones.
+    /// </summary>
     public string? LeasedIn { get; set; }
 
     /// <summary>

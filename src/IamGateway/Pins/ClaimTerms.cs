@@ -23,10 +23,14 @@ internal sealed record ClaimTerms
     /// <summary>Where a session without record belongs.</summary>
     public required int Newest { get; init; }
 
-    /// <summary>The lowest active version. A pin below it is of a retired version, at which nothing is at work any more.</summary>
+    /// <summary>
+    /// The lowest active version. A pin below it is of a retired version, at which nothing is at work any more.
+    /// </summary>
     public int Lowest { get; init; }
 
-    /// <summary>Another version is in play, so that a session seen in the steady state is not proven to be there any more.</summary>
+    /// <summary>
+    /// Another version is in play, so that a session seen in the steady state is not proven to be there any more.
+    /// </summary>
     public bool StampsAreLate { get; init; }
 
     /// <summary>No pin can be above it; one that is shows that the caller's view is old.</summary>
@@ -44,7 +48,10 @@ internal sealed record ClaimTerms
     /// <summary>A session without proof of an old version is ended, because the newest version was revoked.</summary>
     public required bool UnknownEnds { get; init; }
 
-    /// <summary>A session without proof must wait for the next state: a revocation, or an activation that may have been, is under way.</summary>
+    /// <summary>
+    /// A session without proof must wait for the next state: a revocation, or an activation that may have been, is
+    /// under way.
+    /// </summary>
     public required bool UnknownWaits { get; init; }
 
     /// <summary>Ordinals of revoked versions; sessions pinned there are ended.</summary>

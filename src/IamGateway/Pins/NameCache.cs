@@ -39,7 +39,8 @@ internal sealed class NameCache(int capacity)
 
     /// <summary>The names that are known to point to another one.</summary>
     public IEnumerable<(SessionKey Name, SessionKey Root)> Links() =>
-        _old.Concat(_young).Where(e => e.Value.Root is { } root && root != e.Key).Select(e => (e.Key, e.Value.Root!.Value));
+        _old.Concat(_young).Where(e => e.Value.Root is { } root && root != e.Key)
+            .Select(e => (e.Key, e.Value.Root!.Value));
 
     private void Turn(ConcurrentDictionary<SessionKey, Entry> full)
     {

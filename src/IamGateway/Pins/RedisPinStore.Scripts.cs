@@ -108,7 +108,8 @@ internal sealed partial class RedisPinStore
         return 1
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0. Returns where an alias points, or 0: another generation.
+    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0. Returns where an alias points, or 0: another
+    // generation.
     private const string RefreshScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return false end

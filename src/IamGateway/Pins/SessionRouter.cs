@@ -232,7 +232,8 @@ internal sealed class SessionRouter(
             return;
         }
 
-        // A lease of the generation before does not count any more, and who acknowledges the present one has not seen this request.
+        // A lease of the generation before does not count any more, and who acknowledges the present one has not seen
+        // this request.
         if (request.Leased is { Count: > 0 } && request.LeasedIn != request.View.Terms.Generation)
         {
             GiveBack(request);

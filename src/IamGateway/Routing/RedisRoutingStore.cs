@@ -6,7 +6,9 @@ using StackExchange.Redis;
 
 namespace IamGateway.Routing;
 
-/// <summary>The routing state in Redis: a hash (generation, sequence, document), a generation marker and a stream of events.</summary>
+/// <summary>
+/// The routing state in Redis: a hash (generation, sequence, document), a generation marker and a stream of events.
+/// </summary>
 internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
 {
     private const int MaxEvents = 10_000;
@@ -20,8 +22,8 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
         return {own, state[1], redis.call('HGET', KEYS[1], 'document')}
         """;
 
-    // ARGV: 1 expected generation or empty, 2 expected sequence, 3 run ids, 4 sequence, 5 document, 6 generation, 7 channel,
-    // 8 max events, then events.
+    // ARGV: 1 expected generation or empty, 2 expected sequence, 3 run ids, 4 sequence, 5 document, 6 generation, 7
+    // channel, 8 max events, then events.
     private const string WriteScript = """
         local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
         if not string.find(ARGV[3], own, 1, true) then return 0 end
@@ -59,7 +61,8 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
     {
         RedisValue[] values =
         [
-            expected?.Generation.Tag ?? "", expected?.Sequence ?? 0, string.Join(' ', next.Generation.RunIds), next.Sequence,
+            expected?.Generation.Tag ?? "", expected?.Sequence ?? 0,
+            string.Join(' ', next.Generation.RunIds), next.Sequence,
             JsonSerializer.Serialize(next, RoutingJson.Options), next.Generation.Tag,
             redis.Channel.ToString(), MaxEvents,
             .. events.Select(e => (RedisValue)JsonSerializer.Serialize(e, RoutingJson.Options)),

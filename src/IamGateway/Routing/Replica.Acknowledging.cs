@@ -43,7 +43,9 @@ internal sealed partial class Replica
                 return;
             }
 
-            var next = state.Acknowledge(Id, fulfilled.Revision, time.GetUtcNow()) with { Sequence = state.Sequence + 1 };
+            var next = state.Acknowledge(Id, fulfilled.Revision, time.GetUtcNow())
+                with
+            { Sequence = state.Sequence + 1 };
             // The acknowledgement that completes the set takes the next step in the same write.
             Routing.AuditEvent[] events = next.Revision == state.Revision
                 ? []
@@ -82,14 +84,15 @@ internal sealed partial class Replica
         if (view.IsStrict && !HasAcknowledgedGeneration(view) && !rules.IsOff(ProtocolRule.Generation)
             && !await UntilAsync(view, () => IsEmpty(r => IsOfEarlierGeneration(r, view), started), stop))
         {
-            // 3. Names may be lost, and with them the way from one handle of a session to the lease of another: nothing of
-            //    the generation before is at work below the top.
+            // 3. Names may be lost, and with them the way from one handle of a session to the lease of another:
+            // nothing of the generation before is at work below the top.
             return false;
         }
 
         if (view.IsStrict && !rules.IsOff(ProtocolRule.InFlightLease))
         {
-            // 4. Whatever is at work below the top holds a lease of this generation under the record that the store names.
+            // 4. Whatever is at work below the top holds a lease of this generation under the record that the store
+            // names.
             foreach (var request in inFlight.Snapshot())
             {
                 if (request.Ordinal != 0 && request.Ordinal < view.Top && request.Decision != Decision.Stateless)

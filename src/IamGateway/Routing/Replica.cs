@@ -97,7 +97,8 @@ internal sealed partial class Replica(
         {
             cancellation.ThrowIfCancellationRequested();
             var silent = string.Join(", ", View.State.BehindGeneration().Select(r => r.Name));
-            NotReadyReason = $"The store has restarted or failed over and {silent} did not acknowledge it; forget a replica that is dead.";
+            NotReadyReason = $"The store has restarted or failed over and {silent} did not acknowledge it; "
+                + "forget a replica that is dead.";
         }
     }
 
@@ -347,8 +348,11 @@ internal sealed partial class Replica(
         }
     }
 
-    /// <summary>True if the store is the one that the known state was agreed on, and holds that state or a later one.</summary>
-    private static bool IsOfGeneration(StoredRouting stored, RoutingState known, [NotNullWhen(true)] out RoutingState? state)
+    /// <summary>
+    /// True if the store is the one that the known state was agreed on, and holds that state or a later one.
+    /// </summary>
+    private static bool IsOfGeneration(
+        StoredRouting stored, RoutingState known, [NotNullWhen(true)] out RoutingState? state)
     {
         state = stored.State is { } found && found.Generation.Tag == known.Generation.Tag && found.Continues(known)
             && !stored.RunIds.Except(found.Generation.RunIds).Any()

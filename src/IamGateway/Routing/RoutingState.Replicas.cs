@@ -109,8 +109,8 @@ internal sealed partial record RoutingState
     }
 
     /// <summary>
-    /// True if this state came of the earlier one and knows all that it knew. Within a generation the store lost nothing, so
-    /// the sequence tells; a sequence of another history tells nothing, however high.
+    /// True if this state came of the earlier one and knows all that it knew. Within a generation the store lost
+    /// nothing, so the sequence tells; a sequence of another history tells nothing, however high.
     /// </summary>
     public bool Continues(RoutingState earlier) => Generation.Tag == earlier.Generation.Tag
         ? Sequence >= earlier.Sequence

@@ -89,8 +89,8 @@ internal sealed partial record RoutingState
     public bool GenerationAcknowledged => Replicas.All(r => r.Acknowledged >= Generation.Revision);
 
     /// <summary>
-    /// A fail-over in Prepare may have lost an activation that a dead replica had seen: sessions may be at the pending version.
-    /// Then there is only the way on to Active, and a session without proof waits for it.
+    /// A fail-over in Prepare may have lost an activation that a dead replica had seen: sessions may be at the pending
+    /// version. Then there is only the way on to Active, and a session without proof waits for it.
     /// </summary>
     [JsonIgnore]
     public bool MustActivate => Phase == RoutingPhase.Prepare && PreparedIn != Generation.Tag;
@@ -201,7 +201,9 @@ internal sealed partial record RoutingState
         return Phase == RoutingPhase.Active ? begun.EnterPrepare() : begun.Enter(RoutingPhase.Flush);
     }
 
-    /// <summary>Takes back an activation that not every replica has acknowledged; see <see cref="MustActivate"/>.</summary>
+    /// <summary>
+    /// Takes back an activation that not every replica has acknowledged; see <see cref="MustActivate"/>.
+    /// </summary>
     public RoutingState CancelActivation() =>
         Phase is RoutingPhase.Flush or RoutingPhase.Prepare && !MustActivate
             ? (Revised() with { Pending = null, PendingWeights = null }).Enter(QuietPhase())

@@ -172,8 +172,9 @@ internal sealed class IssuedNames(
     }
 
     /// <summary>
-    /// The phase turned strict around this response, perhaps after the replica looked for what to lease. In a generation that is
-    /// not acknowledged a lease would pass for proof, and none is needed: the acknowledgement waits for this request.
+    /// The phase turned strict around this response, perhaps after the replica looked for what to lease. In a
+    /// generation that is not acknowledged a lease would pass for proof, and none is needed: the acknowledgement waits
+    /// for this request.
     /// </summary>
     private async Task<bool> IsLeasedAsync(GatewayRequest request)
     {

@@ -25,7 +25,8 @@ public sealed class RetiredPinTests(RedisServer redis) : IClassFixture<RedisServ
         await store.LeaseAsync(active, session, Lease, 1, 0);
 
         var reply = await store.ClaimAsync(
-            next with { Generation = active.Generation }, new ClaimRequest(session, new LeaseId(1, 2), 0, false, true, false));
+            next with { Generation = active.Generation },
+            new ClaimRequest(session, new LeaseId(1, 2), 0, false, true, false));
 
         Assert.Equal(new ClaimReply(ClaimOutcome.Leased, 2), reply);
         Assert.Equal(1, (await store.FindAsync(session))?.Leases);
@@ -38,8 +39,11 @@ public sealed class RetiredPinTests(RedisServer redis) : IClassFixture<RedisServ
     {
         var store = await StoreAsync(inRedis);
         var terms = Terms(RolloutStates.Active());
-        for (var i = 1; i <= 2 * SessionRouter.MaxAliasHops; i++)
-            await store.ApplyAsync(terms, [new StoreWrite(StoreWriteKind.Link, new SessionKey(100 + (UInt128)i), Target: new SessionKey(99 + (UInt128)i))]);
+        for (UInt128 i = 1; i <= 2 * SessionRouter.MaxAliasHops; i++)
+        {
+            var rotation = new StoreWrite(StoreWriteKind.Link, new SessionKey(100 + i), Target: new SessionKey(99 + i));
+            await store.ApplyAsync(terms, [rotation]);
+        }
 
         var last = new SessionKey(100 + (UInt128)(2 * SessionRouter.MaxAliasHops));
         var reply = await store.ClaimAsync(terms, new ClaimRequest(last, Lease, 0, false, true, false));
@@ -104,17 +108,21 @@ public sealed class RetiredPinTests(RedisServer redis) : IClassFixture<RedisServ
     private static RoutingState NextPreparing()
     {
         var third = VersionId.Parse("8.4.0");
-        var retired = RolloutStates.Active().Close(RolloutStates.Old).State!.Acknowledged().Know([third], default).Acknowledged();
-        return retired.SetWeights(new Dictionary<VersionId, int> { [RolloutStates.New] = 50, [third] = 50 }).State!.Acknowledged();
+        var retired = RolloutStates.Active().Close(RolloutStates.Old).State!.Acknowledged();
+        var weights = new Dictionary<VersionId, int> { [RolloutStates.New] = 50, [third] = 50 };
+        return retired.Know([third], default).Acknowledged().SetWeights(weights).State!.Acknowledged();
     }
 
     private static ClaimTerms Terms(RoutingState state) =>
-        new RoutingView(state, null, new GatewayOptions()).Terms with { Generation = "0c", RunIds = ClaimTerms.AnyServer };
+        new RoutingView(state, null, new GatewayOptions()).Terms
+            with
+        { Generation = "0c", RunIds = ClaimTerms.AnyServer };
 
     private async Task<IPinStore> StoreAsync(bool inRedis) => inRedis
         ? new RedisPinStore(await ConnectAsync("pins"), _metrics, TimeProvider.System)
         : new MemoryPinStore(TimeProvider.System, 1000);
 
     private Task<RedisConnection> ConnectAsync(string prefix) => RedisConnection.ConnectAsync(
-        redis.ConnectionString, prefix + Guid.NewGuid().ToString("n"), TimeSpan.FromSeconds(5), _metrics, TimeProvider.System);
+        redis.ConnectionString, prefix + Guid.NewGuid().ToString("n"),
+        TimeSpan.FromSeconds(5), _metrics, TimeProvider.System);
 }

@@ -12,7 +12,8 @@ internal sealed class HookedPinStore : IPinStore
 
     public Func<SessionKey, Task>? AfterLease { get; set; }
 
-    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) => _store.ClaimAsync(terms, request);
+    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
+        _store.ClaimAsync(terms, request);
 
     public async ValueTask<ClaimReply> LeaseAsync(
         ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
@@ -23,7 +24,8 @@ internal sealed class HookedPinStore : IPinStore
         return reply;
     }
 
-    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) => _store.LinkAsync(terms, name, root);
+    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) =>
+        _store.LinkAsync(terms, name, root);
 
     public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes) => _store.ApplyAsync(terms, writes);
 

@@ -35,7 +35,8 @@ public sealed class ReplicaGenerationTests
         _store.FailOver("run-2", RolloutStates.Steady());
         await using var rig = new ReplicaRig(_store, _pins);
         var started = rig.StartAsync("b");
-        while (rig.Replica.NotReadyReason?.Contains("a did not acknowledge", StringComparison.Ordinal) != true)
+        while (!started.IsCompleted
+            && rig.Replica.NotReadyReason?.Contains("a did not acknowledge", StringComparison.Ordinal) != true)
             await Task.WhenAny(started, Task.Delay(10));
 
         Assert.False(started.IsCompleted);

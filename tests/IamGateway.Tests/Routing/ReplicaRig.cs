@@ -19,13 +19,14 @@ internal sealed class ReplicaRig : IAsyncDisposable
     public ReplicaRig(IRoutingStore store, IPinStore pins)
     {
         var problems = new ConfigurationProblems();
-        var configuration = new ConfigurationBuilder().AddCommandLine(Gateway.Arguments([], new Dictionary<string, string?>
+        var arguments = Gateway.Arguments([], new Dictionary<string, string?>
         {
             ["ReverseProxy:Clusters:iam:Destinations:a:Address"] = "http://127.0.0.1:9001",
             ["ReverseProxy:Clusters:iam:Destinations:a:Metadata:Version"] = "8.2.1",
             ["ReverseProxy:Clusters:iam:Destinations:b:Address"] = "http://127.0.0.1:9002",
             ["ReverseProxy:Clusters:iam:Destinations:b:Metadata:Version"] = "8.3.0",
-        })).Build();
+        });
+        var configuration = new ConfigurationBuilder().AddCommandLine(arguments).Build();
         var settings = GatewaySettingsReader.Read(configuration, "Test", problems)
             ?? throw new InvalidOperationException(string.Join('\n', problems.Lines));
         var metrics = new GatewayMetrics();

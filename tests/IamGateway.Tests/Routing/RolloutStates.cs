@@ -16,7 +16,8 @@ internal static class RolloutStates
     public static RoutingState Acknowledged(this RoutingState state) =>
         state.Replicas.Aggregate(state, (s, r) => s.Acknowledge(r.Id, state.Revision, Now));
 
-    public static bool IsAcknowledged(this RoutingState state) => state.Replicas.All(r => r.Acknowledged >= state.Revision);
+    public static bool IsAcknowledged(this RoutingState state) =>
+        state.Replicas.All(r => r.Acknowledged >= state.Revision);
 
     public static RoutingState Flushing() => Steady().Weighted(50);
 

@@ -11,7 +11,8 @@ public sealed class FailureMatrixTests : IAsyncLifetime
 {
     private readonly RedisServer _redis = new();
     private readonly MemorySessionState _state = new();
-    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+    private readonly HttpMessageInvoker _http =
+        new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
     private readonly List<IAsyncDisposable> _started = [];
     private Gateway? _gateway;
 
@@ -153,7 +154,8 @@ public sealed class FailureMatrixTests : IAsyncLifetime
             {
                 return await VersionAsync(browser);
             }
-            catch (FailedRequestException e) when (e.Status == HttpStatusCode.ServiceUnavailable && !patience.IsCancellationRequested)
+            catch (FailedRequestException e) when (e.Status == HttpStatusCode.ServiceUnavailable
+                && !patience.IsCancellationRequested)
             {
                 await Task.Delay(50, CancellationToken.None);
             }

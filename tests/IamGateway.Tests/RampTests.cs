@@ -6,7 +6,9 @@ using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests;
 
-/// <summary>The main job: weights go up and down under users with many tabs, and no session ever meets an older version.</summary>
+/// <summary>
+/// The main job: weights go up and down under users with many tabs, and no session ever meets an older version.
+/// </summary>
 public sealed class RampTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     private const int Sessions = 100;
@@ -30,15 +32,18 @@ public sealed class RampTests(RedisServer redis) : IClassFixture<RedisServer>
             ["ConnectionStrings:Redis"] = store == "redis" ? redis.ConnectionString : null,
             ["IamGateway:Store:KeyPrefix"] = "ramp",
         });
-        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+        using var http = new HttpMessageInvoker(
+            new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
         var failures = new ConcurrentQueue<string>();
-        var browsers = Enumerable.Range(0, Sessions).Select(i => new Browser(http, () => gateway.Proxy, $"user-{i}")).ToArray();
+        var browsers = Enumerable.Range(0, Sessions).Select(i =>
+            new Browser(http, () => gateway.Proxy, $"user-{i}")).ToArray();
 
         await Task.WhenAll(browsers.Select(b => b.LogInAsync()));
         foreach (var weight in Weights)
         {
             // The weights change while every tab is at work; a stage ends when each has done its requests.
-            var users = browsers.SelectMany((b, i) => Enumerable.Range(0, Tabs).Select(t => UseAsync(b, seed + i * Tabs + t + weight, failures)));
+            var users = browsers.SelectMany((b, i) =>
+                Enumerable.Range(0, Tabs).Select(t => UseAsync(b, seed + i * Tabs + t + weight, failures)));
             var work = Task.WhenAll(users.ToArray());
             await gateway.SetWeightsAsync(("8.2.1", 100 - weight), ("8.3.0", weight));
             await work;

@@ -41,9 +41,11 @@ public sealed partial class ReadmeTests
     [Fact]
     public void Alerts_EveryRunbookLink_LeadsToAHeading()
     {
-        var headings = Repository.Read("config/alerts.md").Split('\n').Where(l => l.StartsWith("## ", StringComparison.Ordinal))
+        var headings = Repository.Read("config/alerts.md").Split('\n').Where(l =>
+            l.StartsWith("## ", StringComparison.Ordinal))
             .Select(l => $"config/alerts.md#{l[3..].ToLowerInvariant()}").Order();
-        var links = Regex.Matches(Repository.Read("config/prometheus/alerts.yml"), "runbook_url: (.+)").Select(m => m.Groups[1].Value);
+        var links = Regex.Matches(Repository.Read("config/prometheus/alerts.yml"), "runbook_url: (.+)").Select(m =>
+            m.Groups[1].Value);
 
         Assert.Equal(headings, links.Order());
     }
@@ -56,7 +58,8 @@ public sealed partial class ReadmeTests
         {
             var http = new DefaultHttpContext();
             await Refusals.WriteAsync(http, code);
-            sent.Add($"{http.Response.Headers[Refusals.Header]} {http.Response.StatusCode} {http.Response.Headers.RetryAfter}");
+            var headers = http.Response.Headers;
+            sent.Add($"{headers[Refusals.Header]} {http.Response.StatusCode} {headers.RetryAfter}");
         }
 
         Assert.Equal(sent.Order(), Repository.ReadmeTable("Refusals").Select(r => $"{r[0]} {r[1]} {r[2]}").Order());
@@ -75,12 +78,14 @@ public sealed partial class ReadmeTests
 
         Assert.All(Options(typeof(GatewayOptions), new GatewayOptions(), "IamGateway"), option => Assert.Equal(
             (option.Key, Text(option.Default)),
-            (option.Key, option.Default is TimeSpan ? Text(Duration(documented[option.Key])) : documented[option.Key])));
+            (option.Key, option.Default is TimeSpan
+                ? Text(Duration(documented[option.Key])) : documented[option.Key])));
     }
 
     public static TheoryData<string, string, string> Ranges() =>
     [
-        .. Repository.ReadmeTable("Keys of IamGateway").Where(r => r[2].Contains(" to ", StringComparison.Ordinal) && r[2].Contains(':', StringComparison.Ordinal))
+        .. Repository.ReadmeTable("Keys of IamGateway").Where(r => r[2].Contains(" to ", StringComparison.Ordinal)
+            && r[2].Contains(':', StringComparison.Ordinal))
             .Select(r => new TheoryDataRow<string, string, string>(r[0], r[2].Split(" to ")[0], r[2].Split(" to ")[1])),
     ];
 
@@ -99,7 +104,8 @@ public sealed partial class ReadmeTests
     [Fact]
     public async Task AdminApiTable_Calls_AreThoseOfTheOpenApiDescription()
     {
-        await using var instance = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1" }, new MemorySessionState());
+        await using var instance =
+            await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1" }, new MemorySessionState());
         await using var gateway = await Gateway.StartAsync([instance]);
         var description = JsonDocument.Parse(await gateway.Admin.GetStringAsync("/openapi/v1.json")).RootElement;
         var calls = description.GetProperty("paths").EnumerateObject().SelectMany(p =>
@@ -111,11 +117,14 @@ public sealed partial class ReadmeTests
     [Fact]
     public void SetUp_SampleWithAKeyInPlace_HasNoProblem()
     {
-        var sample = Regex.Match(Repository.Read("README.md"), "```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
-        using var json = new MemoryStream(Encoding.UTF8.GetBytes(sample.Replace("HEX", new string('0', 64), StringComparison.Ordinal)));
+        var sample = Regex.Match(
+            Repository.Read("README.md"), "```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
+        using var json = new MemoryStream(
+            Encoding.UTF8.GetBytes(sample.Replace("HEX", new string('0', 64), StringComparison.Ordinal)));
         var problems = new ConfigurationProblems();
 
-        var settings = GatewaySettingsReader.Read(new ConfigurationBuilder().AddJsonStream(json).Build(), "Production", problems);
+        var settings = GatewaySettingsReader.Read(
+            new ConfigurationBuilder().AddJsonStream(json).Build(), "Production", problems);
 
         Assert.Empty(problems.Lines);
         Assert.Equal(2, settings?.Instances.Count);
@@ -145,7 +154,8 @@ public sealed partial class ReadmeTests
     {
         foreach (var property in type.GetProperties().Where(p => p.CanWrite))
         {
-            var (inner, key, value) = (property.PropertyType, $"{path}:{property.Name}", instance is null ? null : property.GetValue(instance));
+            var (inner, key, value) = (property.PropertyType, $"{path}:{property.Name}", instance is null
+                ? null : property.GetValue(instance));
             if (inner.IsGenericType && typeof(IEnumerable).IsAssignableFrom(inner))
                 (inner, key, value) = (inner.GetGenericArguments()[0], key + ":N", null);
             if (inner.Namespace?.StartsWith(nameof(IamGateway), StringComparison.Ordinal) != true || inner.IsEnum)

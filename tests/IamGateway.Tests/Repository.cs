@@ -22,7 +22,8 @@ internal static class Repository
         [
             .. lines.Skip(start + 1).TakeWhile(l => !l.StartsWith('#')).SkipWhile(l => !l.StartsWith('|'))
                 .TakeWhile(l => l.StartsWith('|')).Skip(2)
-                .Select(l => l.Trim('|').Split('|').Select(c => c.Replace("`", "", StringComparison.Ordinal).Trim()).ToArray()),
+                .Select(l => l.Trim('|').Split('|').Select(c =>
+                    c.Replace("`", "", StringComparison.Ordinal).Trim()).ToArray()),
         ];
     }
 
@@ -31,6 +32,7 @@ internal static class Repository
         var directory = new DirectoryInfo(AppContext.BaseDirectory);
         while (directory is not null && !File.Exists(System.IO.Path.Combine(directory.FullName, "IamGateway.sln")))
             directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException("The tests do not run inside the repository.");
+        return directory?.FullName ?? throw new InvalidOperationException(
+            "The tests do not run inside the repository.");
     }
 }

@@ -67,7 +67,9 @@ internal sealed class StoreOptions
     /// <summary>How long an unused entry is kept; at least the IAM's session lifetime. Default: 12:00:00.</summary>
     public TimeSpan SessionTtl { get; set; } = TimeSpan.FromHours(12);
 
-    /// <summary>Embedded store: the most sessions it holds, and as many further names of them. Default: 1,000,000.</summary>
+    /// <summary>
+    /// Embedded store: the most sessions it holds, and as many further names of them. Default: 1,000,000.
+    /// </summary>
     public int MaxSessions { get; set; } = 1_000_000;
 
     /// <summary>The most names one replica remembers. Default: 500,000.</summary>

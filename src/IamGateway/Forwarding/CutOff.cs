@@ -25,8 +25,8 @@ internal static class CutOff
         return !byInstance || IsOurs(error.Exception);
     }
 
-    // A time-out of the gateway shows as the destination's error, with a cancellation inside. A lost way to the instance is
-    // not the instance's doing either.
+    // A time-out of the gateway shows as the destination's error, with a cancellation inside. A lost way to the
+    // instance is not the instance's doing either.
     private static bool IsOurs(Exception? error) => error switch
     {
         null => false,

@@ -149,34 +149,4 @@ internal sealed class GatewayPipeline(
                     new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
         }
     }
-
-    // The client or the gateway ended it, not the instance. Of an upgraded connection nobody knows who ended it, and
-    // the body of an answer that was withheld was not read to its end.
-    private static bool IsCutOff(HttpContext http, GatewayRequest request)
-    {
-        if (request.InstanceId is null)
-            return false;
-        if (request.Refusal != RefusalCode.None || http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols)
-            return true;
-        return http.GetForwarderErrorFeature() is { } error && (IsNetworkDown(error.Exception) || error.Error is not
-            (ForwarderError.None or ForwarderError.Request or ForwarderError.NoAvailableDestinations
-            or ForwarderError.RequestCreation or ForwarderError.ResponseBodyDestination
-            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination));
-    }
-
-    // The way to the instance was lost, which is not the instance's doing.
-    private static bool IsNetworkDown(Exception? error)
-    {
-        for (var e = error; e is not null; e = e.InnerException)
-        {
-            if (e is SocketException
-                {
-                    SocketErrorCode: SocketError.TimedOut or SocketError.HostUnreachable
-                    or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown,
-                })
-                return true;
-        }
-
-        return false;
-    }
 }

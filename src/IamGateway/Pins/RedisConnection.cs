@@ -57,7 +57,8 @@ internal sealed class RedisConnection : IAsyncDisposable
         var options = ConfigurationOptions.Parse(connectionString);
         options.AbortOnConnectFail = true;
         options.ClientName = "iamgateway";
-        // For INFO, which says whether the server that answers is the one that is trusted; no admin command changes anything.
+        // For INFO, which says whether the server that answers is the one that is trusted; no admin command changes
+        // anything.
         options.AllowAdmin = true;
         options.IncludeDetailInExceptions = false;
         // While it is away a call must fail at once and not queue up.

@@ -87,7 +87,8 @@ internal sealed class GatewayMetrics
         _dropped = factory.CreateCounter(
             "iamgateway_store_writes_dropped_total", "Queued writes given up because the queue was full.", "kind");
         _full = factory.CreateCounter(
-            "iamgateway_store_full_total", "Sessions and names that were not recorded because the embedded store was full.");
+            "iamgateway_store_full_total",
+            "Sessions and names that were not recorded because the embedded store was full.");
         _ignored = factory.CreateCounter(
             "iamgateway_handles_ignored_total", "Places where a handle was expected and could not be read.", "reason");
         factory.CreateGauge("iamgateway_build_info", "1, with the version of the gateway.", "version")

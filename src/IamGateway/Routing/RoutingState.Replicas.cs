@@ -6,7 +6,8 @@ namespace IamGateway.Routing;
 internal sealed partial record RoutingState
 {
     /// <summary>
-    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it acknowledges it.
+    /// Registers a process start. It has nothing in flight and applies this very state before it serves, so it
+    /// acknowledges it.
     /// Another registration of the same admin address is of a dead process; so is every other one if the store is
     /// <paramref name="exclusive"/>, that is part of one process.
     /// </summary>

@@ -257,7 +257,8 @@ internal sealed partial record RoutingState
     public RoutingState Settle(DateTimeOffset revokedBefore)
     {
         if (Phase != RoutingPhase.Active || Active.Count() > 1 || !GenerationAcknowledged
-            || Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal && v.Since > revokedBefore))
+            || Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > Newest.Ordinal
+                && v.Since > revokedBefore))
             return this;
         return (Revised() with
         {

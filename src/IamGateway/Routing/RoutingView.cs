@@ -51,7 +51,10 @@ internal sealed class RoutingView
             Cut = IsClosing ? 10_000 : MovesExisting(state, options) ? NewCut : 0,
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking || state.MustActivate,
-            Revoked = [.. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal)],
+            Revoked =
+            [
+                .. state.Versions.Where(v => v.Status == VersionStatus.Revoked && v.Ordinal > 0).Select(v => v.Ordinal),
+            ],
             Replicas = rules.IsOff(ProtocolRule.Barrier) ? [] : [.. state.Replicas.Select(r => r.Id)],
             NextReplica = rules.IsOff(ProtocolRule.Barrier) ? long.MaxValue : state.NextReplica,
             MaxDeferral = options.Migration.MaxDeferral,
@@ -103,7 +106,8 @@ internal sealed class RoutingView
     private static bool MovesExisting(RoutingState state, GatewayOptions options) =>
         state.MigrateExisting && options.Migration.ExistingSessions == ExistingSessions.Migrate;
 
-    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other names.
+    // What was assumed in the steady state is forgotten when the next version is prepared; another state has other
+    // names.
     private static bool KeepsNames(RoutingView? previous, RoutingState state) =>
         previous is not null && previous.State.Id == state.Id
         && (previous.State.Phase == state.Phase || state.Phase is not (RoutingPhase.Prepare or RoutingPhase.Steady));

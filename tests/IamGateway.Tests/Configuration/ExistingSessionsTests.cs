@@ -17,7 +17,8 @@ public sealed class ExistingSessionsTests
         await using var @new = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0" }, state);
         await using var gateway = await Gateway.StartAsync(
             [old, @new], new Dictionary<string, string?> { ["IamGateway:Migration:ExistingSessions"] = setting });
-        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+        using var http = new HttpMessageInvoker(
+            new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
         var browser = new Browser(http, () => gateway.Proxy, "ann");
         await browser.LogInAsync();
         await gateway.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));

@@ -4,7 +4,10 @@ using Microsoft.Extensions.Configuration;
 
 namespace IamGateway.Tests.Configuration;
 
-/// <summary>The samples under config/ are copied by operators, so each must be valid, start, and promise nothing that is not there.</summary>
+/// <summary>
+/// The samples under config/ are copied by operators, so each must be valid, start, and promise nothing that is not
+/// there.
+/// </summary>
 public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     /// <summary>Settings that are read and checked and have no effect yet.</summary>
@@ -34,7 +37,8 @@ public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
         var keys = Load(sample).GetSection("IamGateway").AsEnumerable(makePathsRelative: true).Select(s => s.Key);
 
         Assert.DoesNotContain(keys, k => NotBuilt.Any(n =>
-            k == n || k.StartsWith(n + ":", StringComparison.Ordinal) || k.EndsWith(":" + n, StringComparison.Ordinal)));
+            k == n || k.StartsWith(n + ":", StringComparison.Ordinal)
+                || k.EndsWith(":" + n, StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -44,9 +48,11 @@ public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
         var problems = new ConfigurationProblems();
         List<string> arguments =
         [
-            "--config", Repository.Path($"config/{sample}"), "--environment=Production", "--IamGateway:Store:StateFile=",
+            "--config", Repository.Path($"config/{sample}"), "--environment=Production",
+                "--IamGateway:Store:StateFile=",
             "--Kestrel:Endpoints:Proxy:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:Admin:Url=http://127.0.0.1:0",
-            "--Logging:LogLevel:Default=None", "--Logging:LogLevel:Yarp=None", "--Logging:LogLevel:Microsoft.Hosting.Lifetime=None",
+            "--Logging:LogLevel:Default=None", "--Logging:LogLevel:Yarp=None",
+                "--Logging:LogLevel:Microsoft.Hosting.Lifetime=None",
         ];
         if (Load(sample).GetConnectionString("Redis") is not null)
             arguments.Add($"--ConnectionStrings:Redis={redis.ConnectionString}");

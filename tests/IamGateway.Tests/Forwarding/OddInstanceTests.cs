@@ -9,11 +9,14 @@ using WireMock.Server;
 
 namespace IamGateway.Tests.Forwarding;
 
-/// <summary>Instances that misbehave: the client gets what there is, or a clear status, and the gateway goes on.</summary>
+/// <summary>
+/// Instances that misbehave: the client gets what there is, or a clear status, and the gateway goes on.
+/// </summary>
 public sealed class OddInstanceTests : IAsyncLifetime
 {
     private readonly WireMockServer _instance = WireMockServer.Start();
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, MaxResponseHeadersLength = 128 });
+    private readonly HttpClient _client =
+        new(new SocketsHttpHandler { UseCookies = false, MaxResponseHeadersLength = 128 });
     private Gateway? _gateway;
 
     public async ValueTask InitializeAsync()
@@ -27,7 +30,8 @@ public sealed class OddInstanceTests : IAsyncLifetime
         _client.BaseAddress = _gateway.Proxy;
     }
 
-    private void Answer(string path, IResponseBuilder response) => _instance.Given(Request.Create().WithPath(path)).RespondWith(response);
+    private void Answer(string path, IResponseBuilder response) =>
+        _instance.Given(Request.Create().WithPath(path)).RespondWith(response);
 
     [Fact]
     public async Task Slow_LongerThanRequestTimeout_IsCutWith504()
@@ -95,7 +99,8 @@ public sealed class OddInstanceTests : IAsyncLifetime
     [Fact]
     public async Task OversizedCookieHeader_NamesTheSessionAtItsEnd_IsForwardedWhole()
     {
-        var cookies = string.Join("; ", Enumerable.Range(0, 200).Select(i => $"c{i}={new string('x', 100)}")) + "; IAM_SESSION=mine";
+        var cookies = string.Join(
+            "; ", Enumerable.Range(0, 200).Select(i => $"c{i}={new string('x', 100)}")) + "; IAM_SESSION=mine";
         Answer("/", Response.Create().WithBody("ok"));
         using var request = new HttpRequestMessage(HttpMethod.Get, "/");
         request.Headers.Add("Cookie", cookies);
@@ -115,7 +120,8 @@ public sealed class OddInstanceTests : IAsyncLifetime
             await http.Response.WriteAsync(await body.ReadToEndAsync());
         });
         var settings = Backend.Settings(good);
-        settings["ReverseProxy:Clusters:iam:Destinations:dead:Address"] = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        settings["ReverseProxy:Clusters:iam:Destinations:dead:Address"] =
+            $"http://127.0.0.1:{ServerProcess.FreePort()}";
         settings["ReverseProxy:Clusters:iam:Destinations:dead:Metadata:Version"] = "8.2.1";
         settings["ReverseProxy:Clusters:iam:LoadBalancingPolicy"] = "RoundRobin";
         await using var gateway = await Gateway.StartAsync([], settings);
@@ -145,7 +151,8 @@ public sealed class OddInstanceTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpRequestException>(() => request);
     }
 
-    private static Task<Gateway> StartAsync(TcpListener instance) => Gateway.StartAsync([], new Dictionary<string, string?>
+    private static Task<Gateway> StartAsync(TcpListener instance) =>
+        Gateway.StartAsync([], new Dictionary<string, string?>
     {
         ["ReverseProxy:Clusters:iam:Destinations:odd:Address"] = $"http://{instance.LocalEndpoint}",
         ["ReverseProxy:Clusters:iam:Destinations:odd:Metadata:Version"] = "8.2.1",

@@ -58,8 +58,10 @@ public sealed class ProtocolTests
     {
         using var socket = await http.WebSockets.AcceptWebSocketAsync();
         var buffer = new byte[16];
-        while (await socket.ReceiveAsync(buffer, CancellationToken.None) is { MessageType: WebSocketMessageType.Text } message)
-            await socket.SendAsync(buffer.AsMemory(0, message.Count), WebSocketMessageType.Text, true, CancellationToken.None);
+        while (await socket.ReceiveAsync(
+            buffer, CancellationToken.None) is { MessageType: WebSocketMessageType.Text } message)
+            await socket.SendAsync(
+                buffer.AsMemory(0, message.Count), WebSocketMessageType.Text, true, CancellationToken.None);
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", CancellationToken.None);
     }
 
@@ -104,7 +106,8 @@ public sealed class ProtocolTests
         });
         await using var gateway = await StartAsync(backend);
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, gateway.Proxy) { Content = new TwoParts(first, got.Task, "second") };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, gateway.Proxy) { Content = new TwoParts(first, got.Task, "second") };
 
         using var response = await client.SendAsync(request);
 

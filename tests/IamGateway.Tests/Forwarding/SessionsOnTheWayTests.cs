@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Tests.Forwarding;
 
-/// <summary>Where sessions go, seen from a client: rotation, log-out, several cookies, instances that are gone.</summary>
+/// <summary>
+/// Where sessions go, seen from a client: rotation, log-out, several cookies, instances that are gone.
+/// </summary>
 public sealed class SessionsOnTheWayTests
 {
     private const string Cookie = "IAM_SESSION";
@@ -31,7 +33,8 @@ public sealed class SessionsOnTheWayTests
 
         public required Gateway Gateway { get; init; }
 
-        public HttpClient Client { get; } = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+        public HttpClient Client { get; } =
+            new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
 
         public static async Task<Site> StartAsync(params (string Key, string Value)[] settings)
         {
@@ -161,7 +164,8 @@ public sealed class SessionsOnTheWayTests
         });
         await using var @new = await Backend.StartAsync("8.3.0", Iam("8.3.0"));
         await using var gateway = await Gateway.StartAsync([], Backend.Settings(old, @new));
-        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+        using var client = new HttpClient(
+            new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
         await client.GetStringAsync("/?set=mine");
         client.DefaultRequestHeaders.Add("Cookie", $"{Cookie}=mine");
         var slow = client.GetStringAsync("/slow");
@@ -246,13 +250,15 @@ public sealed class SessionsOnTheWayTests
         await site.GetAsync("/?set=old");
         await site.Gateway.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
         await site.GetAsync("/?set=new");
-        using var revoked = await site.Gateway.Admin.PostAsJsonAsync("/api/v1/versions/8.3.0/revoke", new { confirm = "8.3.0" });
+        using var revoked = await site.Gateway.Admin.PostAsJsonAsync(
+            "/api/v1/versions/8.3.0/revoke", new { confirm = "8.3.0" });
         Assert.Equal(HttpStatusCode.OK, revoked.StatusCode);
 
         using var response = await site.SendAsync("/", "new");
 
         Assert.Equal("8.2.1", await response.Content.ReadAsStringAsync());
-        Assert.Contains(response.Headers.GetValues("Set-Cookie"), c => c.StartsWith($"{Cookie}=;", StringComparison.Ordinal));
+        Assert.Contains(response.Headers.GetValues("Set-Cookie"), c =>
+            c.StartsWith($"{Cookie}=;", StringComparison.Ordinal));
         Assert.Equal("8.2.1", await site.GetAsync("/", "old"));
     }
 
@@ -262,12 +268,14 @@ public sealed class SessionsOnTheWayTests
         await using var site = await Site.StartAsync();
         await site.GetAsync("/?set=mine");
         var (_, session) = await site.LookupAsync("mine");
-        using var ended = await site.Gateway.Admin.DeleteAsync($"/api/v1/sessions/{session.GetProperty("key").GetString()}");
+        using var ended = await site.Gateway.Admin.DeleteAsync(
+            $"/api/v1/sessions/{session.GetProperty("key").GetString()}");
         Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
 
         using var response = await site.SendAsync("/", "mine");
 
-        Assert.Contains(response.Headers.GetValues("Set-Cookie"), c => c.StartsWith($"{Cookie}=;", StringComparison.Ordinal));
+        Assert.Contains(response.Headers.GetValues("Set-Cookie"), c =>
+            c.StartsWith($"{Cookie}=;", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.NotFound, (await site.LookupAsync("mine")).Status);
     }
 }

@@ -3,7 +3,8 @@ using System.Net;
 namespace IamGateway.Tests.Histories;
 
 /// <summary>
-/// One user's browser: all its tabs share the session cookie. Whatever is no answer of the IAM to a logged-in user is a failure.
+/// One user's browser: all its tabs share the session cookie. Whatever is no answer of the IAM to a logged-in user is a
+/// failure.
 /// </summary>
 internal sealed class Browser(HttpMessageInvoker http, Func<Uri> proxy, string user)
 {
@@ -34,7 +35,8 @@ internal sealed class Browser(HttpMessageInvoker http, Func<Uri> proxy, string u
         using var response = await http.SendAsync(request, CancellationToken.None);
         var body = await response.Content.ReadAsStringAsync();
         if (response.StatusCode != HttpStatusCode.OK)
-            throw new FailedRequestException($"{method} {path}: {(int)response.StatusCode} {body}", response.StatusCode);
+            throw new FailedRequestException(
+                $"{method} {path}: {(int)response.StatusCode} {body}", response.StatusCode);
         Keep(response);
         return body;
     }

@@ -8,13 +8,15 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// An IAM whose requests take as long as the test wants, and that records them. The query says what a request does:
-/// <c>set</c> hands out that session cookie, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only after the first byte of its answer.
+/// <c>set</c> hands out that session cookie, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only
+/// after the first byte of its answer.
 /// </summary>
 internal sealed class GatedIam
 {
     private const string Cookie = "IAM_SESSION";
     private readonly ConcurrentDictionary<string, string> _sessions = new();
-    private readonly ConcurrentDictionary<string, (TaskCompletionSource Begun, TaskCompletionSource Open)> _gates = new();
+    private readonly ConcurrentDictionary<string,
+        (TaskCompletionSource Begun, TaskCompletionSource Open)> _gates = new();
     private readonly ConcurrentQueue<HistoryEntry> _history = new();
     private long _requests;
 
@@ -29,12 +31,14 @@ internal sealed class GatedIam
 
     private (TaskCompletionSource Begun, TaskCompletionSource Open) Gate(string name) => _gates.GetOrAdd(
         name,
-        _ => (new(TaskCreationOptions.RunContinuationsAsynchronously), new(TaskCreationOptions.RunContinuationsAsynchronously)));
+        _ => (new(TaskCreationOptions.RunContinuationsAsynchronously),
+            new(TaskCreationOptions.RunContinuationsAsynchronously)));
 
     private async Task HandleAsync(HttpContext http, string version)
     {
         var number = Interlocked.Increment(ref _requests);
-        var sid = http.Request.Cookies[Cookie] is { } cookie && _sessions.TryGetValue(cookie, out var known) ? known : $"sid-{number}";
+        var sid = http.Request.Cookies[Cookie] is { } cookie
+            && _sessions.TryGetValue(cookie, out var known) ? known : $"sid-{number}";
         Record(HistoryEntry.Begin, number, sid, version, http);
         if (http.Request.Query["set"] is [{ } handle])
         {
@@ -55,5 +59,6 @@ internal sealed class GatedIam
     }
 
     private void Record(char kind, long request, string sid, string version, HttpContext http) => _history.Enqueue(
-        new HistoryEntry(Stopwatch.GetTimestamp(), kind, request, sid, version, version, http.Request.Path + http.Request.QueryString));
+        new HistoryEntry(Stopwatch.GetTimestamp(), kind, request, sid, version, version,
+            http.Request.Path + http.Request.QueryString));
 }

@@ -12,7 +12,8 @@ public sealed class HistoryJudgeTests
     public void Judge_OneVersionAfterTheOther_IsClean()
     {
         var verdict = HistoryJudge.Judge(
-            [Entry(1, 'b', 1, "8.2.1"), Entry(2, 'e', 1, "8.2.1"), Entry(3, 'b', 2, "8.3.0"), Entry(4, 'e', 2, "8.3.0")]);
+            [Entry(1, 'b', 1, "8.2.1"), Entry(2, 'e', 1, "8.2.1"), Entry(3, 'b', 2, "8.3.0"),
+                Entry(4, 'e', 2, "8.3.0")]);
 
         Assert.True(verdict.IsClean, verdict.ToString());
         Assert.Equal((1, 2, 1, 0), (verdict.Sessions, verdict.Requests, verdict.Migrations, verdict.Unended));
@@ -22,7 +23,8 @@ public sealed class HistoryJudgeTests
     public void Judge_BackToTheOldVersion_IsFound()
     {
         var verdict = HistoryJudge.Judge(
-            [Entry(1, 'b', 1, "8.10.0"), Entry(2, 'e', 1, "8.10.0"), Entry(3, 'b', 2, "8.9.0"), Entry(4, 'e', 2, "8.9.0")]);
+            [Entry(1, 'b', 1, "8.10.0"), Entry(2, 'e', 1, "8.10.0"), Entry(3, 'b', 2, "8.9.0"),
+                Entry(4, 'e', 2, "8.9.0")]);
 
         Assert.Single(verdict.WentBack);
         Assert.Empty(verdict.Overlapped);
@@ -32,7 +34,8 @@ public sealed class HistoryJudgeTests
     public void Judge_NewVersionBeginsWhileTheOldWorks_IsFound()
     {
         var verdict = HistoryJudge.Judge(
-            [Entry(1, 'b', 1, "8.2.1"), Entry(2, 'b', 2, "8.3.0"), Entry(3, 'e', 1, "8.2.1"), Entry(4, 'e', 2, "8.3.0")]);
+            [Entry(1, 'b', 1, "8.2.1"), Entry(2, 'b', 2, "8.3.0"), Entry(3, 'e', 1, "8.2.1"),
+                Entry(4, 'e', 2, "8.3.0")]);
 
         Assert.Empty(verdict.WentBack);
         Assert.Single(verdict.Overlapped);

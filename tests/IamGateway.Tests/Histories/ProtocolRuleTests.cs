@@ -3,7 +3,8 @@ using IamGateway.Configuration;
 namespace IamGateway.Tests.Histories;
 
 /// <summary>
-/// For each rule of the guarantee the course of events that breaks it: with the rule the history is clean, without it the judge
+/// For each rule of the guarantee the course of events that breaks it: with the rule the history is clean, without it
+/// the judge
 /// finds a breach.
 /// </summary>
 public sealed class ProtocolRuleTests

@@ -52,7 +52,8 @@ internal sealed class TwoReplicas : IAsyncDisposable
     }
 
     /// <summary>Sends a request; the version that answered, or null if none did.</summary>
-    public async Task<string?> SendAsync(Gateway gateway, string path, string? cookie = null, CancellationToken abort = default)
+    public async Task<string?> SendAsync(
+        Gateway gateway, string path, string? cookie = null, CancellationToken abort = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Proxy, path));
         if (cookie is not null)
@@ -87,7 +88,8 @@ internal sealed class TwoReplicas : IAsyncDisposable
     public static async Task<bool> WeighAsync(Gateway gateway, string older, string newer, int weight)
     {
         using var response = await gateway.Admin.PutAsJsonAsync(
-            "/api/v1/weights", new { weights = new Dictionary<string, int> { [older] = 100 - weight, [newer] = weight } });
+            "/api/v1/weights", new { weights = new Dictionary<string,
+                int> { [older] = 100 - weight, [newer] = weight } });
         return response.IsSuccessStatusCode;
     }
 
@@ -102,7 +104,8 @@ internal sealed class TwoReplicas : IAsyncDisposable
     public static async Task SeesAsync(Gateway gateway, Gateway other)
     {
         var sequence = other.Service<Replica>().View.State.Sequence;
-        Assert.True(await gateway.Service<Replica>().WaitForAsync(s => s.Sequence >= sequence, TimeSpan.FromMinutes(1)));
+        Assert.True(await gateway.Service<Replica>().WaitForAsync(s =>
+            s.Sequence >= sequence, TimeSpan.FromMinutes(1)));
     }
 
     /// <summary>Waits until no client is on a request any more and what that has queued is in the store.</summary>

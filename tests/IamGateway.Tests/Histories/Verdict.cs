@@ -21,6 +21,7 @@ internal sealed class Verdict
     public bool IsClean => WentBack.Count == 0 && Overlapped.Count == 0;
 
     public override string ToString() =>
-        $"{Sessions} sessions, {Requests} requests, {Migrations} migrations, {WentBack.Count} went back, {Overlapped.Count} overlapped"
+        $"{Sessions} sessions, {Requests} requests, {Migrations} migrations, "
+        + $"{WentBack.Count} went back, {Overlapped.Count} overlapped"
         + string.Concat(WentBack.Concat(Overlapped).Take(5).Select(v => "\n  " + v));
 }

@@ -120,7 +120,7 @@ public sealed class RetiredPinTests(RedisServer redis) : IClassFixture<RedisServ
 
     private async Task<IPinStore> StoreAsync(bool inRedis) => inRedis
         ? new RedisPinStore(await ConnectAsync("pins"), _metrics, TimeProvider.System)
-        : new MemoryPinStore(TimeProvider.System, 1000);
+        : new MemoryPinStore(TimeProvider.System, 1000, _metrics);
 
     private Task<RedisConnection> ConnectAsync(string prefix) => RedisConnection.ConnectAsync(
         redis.ConnectionString, prefix + Guid.NewGuid().ToString("n"),

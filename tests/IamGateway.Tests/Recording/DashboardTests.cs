@@ -27,7 +27,8 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
         await using var prometheus = await PrometheusServer.StartAsync(gateway.AdminAddress);
         using var stop = new CancellationTokenSource();
         var users = Enumerable.Range(0, 12).Select(n => UseAsync(gateway.Proxy, n, stop.Token)).ToArray();
-        await prometheus.UntilAsync(async () => await gateway.MetricAsync("iamgateway_sessions{version=\"8.2.1\"}") > 0);
+        await prometheus.UntilAsync(async () =>
+            await gateway.MetricAsync("iamgateway_sessions{version=\"8.2.1\"}") > 0);
         await gateway.SetWeightsAsync(("8.2.1", 50), ("8.3.0", 50));
 
         var empty = Dashboard.Queries().ToList();
@@ -53,7 +54,8 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
         foreach (var variable in Dashboard.VariableQueries())
             Assert.Equal(["8.2.1", "8.3.0"], await ValuesAsync(prometheus, variable));
         await prometheus.UntilAsync(async () =>
-            await gateway.MetricAsync("iamgateway_migrations_total{from=\"8.2.1\",to=\"8.3.0\",reason=\"weight\"}") > 0);
+            await gateway.MetricAsync(
+                "iamgateway_migrations_total{from=\"8.2.1\",to=\"8.3.0\",reason=\"weight\"}") > 0);
         await stop.CancelAsync();
         await Task.WhenAll(users);
         await AssertRulesHealthyAndSilentAsync(prometheus);
@@ -64,10 +66,12 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
     {
         while (!stop.IsCancellationRequested)
         {
-            using var handler = new HttpClientHandler { CookieContainer = new CookieContainer(), AllowAutoRedirect = false };
+            using var handler = new HttpClientHandler { CookieContainer = new CookieContainer(),
+                AllowAutoRedirect = false };
             using var client = new HttpClient(handler) { BaseAddress = proxy };
             await client.GetAsync("/login", CancellationToken.None);
-            await client.PostAsync("/login", Form(("username", $"user{number}"), ("password", "demo")), CancellationToken.None);
+            await client.PostAsync(
+                "/login", Form(("username", $"user{number}"), ("password", "demo")), CancellationToken.None);
             await client.PostAsync("/otp", Form(("code", "123456")), CancellationToken.None);
             for (var i = 0; i < 40 && !stop.IsCancellationRequested; i++)
             {
@@ -85,7 +89,8 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
         var match = LabelValues().Match(variable);
         Assert.True(match.Success, variable);
         var data = await prometheus.GetAsync(
-            $"/api/v1/label/{match.Groups["label"].Value}/values?match[]={Uri.EscapeDataString(match.Groups["series"].Value)}");
+            $"/api/v1/label/{match.Groups["label"].Value}/values"
+            + $"?match[]={Uri.EscapeDataString(match.Groups["series"].Value)}");
         return data.EnumerateArray().Select(v => v.GetString()).Order();
     }
 
@@ -102,8 +107,10 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
         var data = await prometheus.GetAsync("/api/v1/rules");
         return
         [
-            .. data.GetProperty("groups").EnumerateArray().SelectMany(g => g.GetProperty("rules").EnumerateArray()).Select(r => (
-                r.GetProperty("name").GetString()!, r.GetProperty("health").GetString()!, r.GetProperty("state").GetString()!)),
+            .. data.GetProperty("groups").EnumerateArray().SelectMany(g =>
+                g.GetProperty("rules").EnumerateArray()).Select(r => (
+                r.GetProperty("name").GetString()!, r.GetProperty("health").GetString()!,
+                    r.GetProperty("state").GetString()!)),
         ];
     }
 

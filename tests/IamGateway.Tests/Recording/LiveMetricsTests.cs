@@ -11,8 +11,10 @@ public sealed class LiveMetricsTests
     public async Task InstanceState_InstanceDrained_SeriesChanges()
     {
         var state = new MemorySessionState();
-        await using var a = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1", Name = "a" }, state);
-        await using var b = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1", Name = "b" }, state);
+        await using var a = await DemoIamInstance.StartAsync(
+            new DemoIamOptions { Version = "8.2.1", Name = "a" }, state);
+        await using var b = await DemoIamInstance.StartAsync(
+            new DemoIamOptions { Version = "8.2.1", Name = "b" }, state);
         await using var gateway = await Gateway.StartAsync([a, b]);
         Assert.Equal(1, await gateway.MetricAsync(State("a", "active")));
 
@@ -31,7 +33,8 @@ public sealed class LiveMetricsTests
         await using var old = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1" }, state);
         await using var @new = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0" }, state);
         await using var gateway = await Gateway.StartAsync([old, @new]);
-        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+        using var http = new HttpMessageInvoker(
+            new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
         await new Browser(http, () => gateway.Proxy, "ann").LogInAsync();
         await gateway.Service<StoreOutbox>().FlushAsync(CancellationToken.None);
         await gateway.Service<SessionCensus>().CountAsync(CancellationToken.None);
@@ -43,7 +46,8 @@ public sealed class LiveMetricsTests
 
         Assert.Equal(System.Net.HttpStatusCode.OK, answer.StatusCode);
         Assert.DoesNotContain(
-            "iamgateway_sessions{version=\"8.2.1\"}", await gateway.Admin.GetStringAsync("/metrics"), StringComparison.Ordinal);
+            "iamgateway_sessions{version=\"8.2.1\"}", await gateway.Admin.GetStringAsync("/metrics"),
+                StringComparison.Ordinal);
     }
 
     [Theory]
@@ -65,7 +69,8 @@ public sealed class LiveMetricsTests
 
         await client.GetStringAsync("/login");
 
-        Assert.Equal(mismatches, await gateway.MetricAsync("iamgateway_instance_version_mismatch_total{instance=\"a\"}"));
+        Assert.Equal(mismatches,
+            await gateway.MetricAsync("iamgateway_instance_version_mismatch_total{instance=\"a\"}"));
         Assert.Equal(violations, await gateway.MetricAsync("iamgateway_violations_total"));
     }
 

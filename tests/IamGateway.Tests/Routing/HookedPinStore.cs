@@ -1,4 +1,5 @@
 using IamGateway.Pins;
+using IamGateway.Recording;
 using IamGateway.Sessions;
 
 namespace IamGateway.Tests.Routing;
@@ -6,7 +7,7 @@ namespace IamGateway.Tests.Routing;
 /// <summary>The embedded store, with a test's own doings around its leases.</summary>
 internal sealed class HookedPinStore : IPinStore
 {
-    private readonly MemoryPinStore _store = new(TimeProvider.System, 1000);
+    private readonly MemoryPinStore _store = new(TimeProvider.System, 1000, new GatewayMetrics());
 
     public Func<SessionKey, Task>? BeforeLease { get; set; }
 

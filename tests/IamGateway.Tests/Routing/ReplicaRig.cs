@@ -79,6 +79,5 @@ internal sealed class ReplicaRig : IAsyncDisposable
             InFlight.Remove(request);
         await Replica.LeaveAsync(CancellationToken.None);
         Replica.Dispose();
-        _outbox.Dispose();
     }
 }

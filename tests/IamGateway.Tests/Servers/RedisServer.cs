@@ -48,7 +48,9 @@ public sealed class RedisServer : IAsyncLifetime
     /// <summary>STOP or CONT.</summary>
     internal Task SignalAsync(string signal) => _process!.SignalAsync(signal);
 
-    /// <summary>A command that the gateway's own connection does not allow itself, as an operator would type it.</summary>
+    /// <summary>
+    /// A command that the gateway's own connection does not allow itself, as an operator would type it.
+    /// </summary>
     public async Task CommandAsync(string command)
     {
         using var client = new TcpClient();

@@ -4,7 +4,9 @@ using System.Net.Sockets;
 
 namespace IamGateway.Tests.Servers;
 
-/// <summary>A network between a client and a server that a test can cut: open connections break, new ones are refused.</summary>
+/// <summary>
+/// A network between a client and a server that a test can cut: open connections break, new ones are refused.
+/// </summary>
 internal sealed class TcpProxy : IAsyncDisposable
 {
     private readonly int _target;

@@ -107,7 +107,8 @@ public sealed class RestartTests(RedisServer redis) : IClassFixture<RedisServer>
         settings["Kestrel:Endpoints:Admin:Url"] = "http://127.0.0.1:0";
         await using var after = await Gateway.StartAsync(_iam, settings);
         Assert.True(
-            await after.Service<IamGateway.Routing.Replica>().WaitForAsync(s => s.Replicas.Length == 1, TimeSpan.FromSeconds(20)));
+            await after.Service<IamGateway.Routing.Replica>().WaitForAsync(s =>
+                s.Replicas.Length == 1, TimeSpan.FromSeconds(20)));
         await after.SetWeightsAsync(("8.2.1", 20), ("8.3.0", 80));
     }
 

@@ -1,0 +1,225 @@
+using IamGateway.Forwarding;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+/// <summary>The way of a request whose sessions are not known to be final: each is asked for in the store.</summary>
+internal sealed partial class SessionRouter
+{
+    private async ValueTask AskAsync(GatewayRequest request, bool isHold)
+    {
+        var started = time.GetTimestamp();
+        var lease = new LeaseId(replica.Id, request.Number);
+        try
+        {
+            var reached = 0;
+            var forced = false;
+            var decision = Decision.Final;
+            var keys = Keys(request);
+            for (var i = 0; i < keys.Length; i++)
+            {
+                var answer = await AskAsync(request, keys[i], lease, reached, isHold, started);
+                if (request.Refusal != RefusalCode.None)
+                    break;
+                if (answer.Reply.Outcome == ClaimOutcome.Ended)
+                {
+                    Strip(request, keys[i]);
+                    continue;
+                }
+
+                decision = Rank(decision, answer.Reply.Outcome, answer.Forced);
+                if (reached == 0)
+                {
+                    reached = answer.Reply.Pin;
+                }
+                else if (answer.Reply.Pin > reached)
+                {
+                    // The sessions before this one must come up to it: give back their leases and pass their barriers.
+                    reached = answer.Reply.Pin;
+                    GiveBack(request);
+                    i = -1;
+                }
+
+                forced |= answer.Forced;
+            }
+
+            Conclude(request, reached, decision);
+        }
+        catch (StoreUnavailableException)
+        {
+            GiveBack(request);
+            Refuse(request, RefusalCode.StoreUnavailable);
+        }
+        finally
+        {
+            request.StoreTime = time.GetElapsedTime(started);
+        }
+    }
+
+    private void Conclude(GatewayRequest request, int reached, Decision decision)
+    {
+        if (request.Refusal != RefusalCode.None)
+        {
+            GiveBack(request);
+            return;
+        }
+
+        // A lease of the generation before does not count any more, and who acknowledges the present one has not seen
+        // this request.
+        if (request.Leased is { Count: > 0 } && request.LeasedIn != request.View.Terms.Generation)
+        {
+            GiveBack(request);
+            Refuse(request, RefusalCode.StoreUnavailable);
+            return;
+        }
+
+        if (request.Stripped is { } stripped)
+        {
+            request.RemoveHandles(stripped);
+            if (request.HandleCount == 0)
+            {
+                request.Root = null;
+                // Without a handle there is nothing to ask the store for.
+                DecideNew(request, Enter(request));
+                return;
+            }
+        }
+
+        Send(request, request.View, reached, decision);
+        if (request.Refusal != RefusalCode.None)
+            GiveBack(request);
+    }
+
+    private static Decision Rank(Decision sofar, ClaimOutcome outcome, bool forced)
+    {
+        var decision = outcome switch
+        {
+            ClaimOutcome.Leased => Decision.Pinned,
+            ClaimOutcome.Raised => forced ? Decision.ForcedUp : Decision.Migrated,
+            ClaimOutcome.Unknown or ClaimOutcome.Full => Decision.Unknown,
+            _ => Decision.Final,
+        };
+        return sofar is Decision.Final ? decision : sofar;
+    }
+
+    private static SessionKey[] Keys(GatewayRequest request)
+    {
+        var keys = new SessionKey[request.HandleCount];
+        for (var i = 0; i < keys.Length; i++)
+            keys[i] = request[i].Key;
+        // In the same order everywhere, so that two requests of the same sessions never wait for each other.
+        Array.Sort(keys);
+        return keys;
+    }
+
+    private async ValueTask<(ClaimReply Reply, bool Forced)> AskAsync(
+        GatewayRequest request, SessionKey name, LeaseId lease, int reach, bool isHold, long started)
+    {
+        var root = name;
+        var hops = 0;
+        while (true)
+        {
+            // The state may have changed while this request waited.
+            var view = Enter(request);
+            if (hops == 0)
+                root = RootOf(view, name);
+            var older = view.Older;
+            var usableNewest = request.Instances.Has(view.VersionOf(view.Newest));
+            var forced = older != 0 && !view.IsClosing && !request.Instances.Has(view.VersionOf(older));
+            var must = view.IsClosing || reach > older || forced && usableNewest;
+            var reply = await ClaimAsync(
+                view.Terms,
+                new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
+            switch (reply.Outcome)
+            {
+                case ClaimOutcome.Alias:
+                    if (++hops == MaxAliasHops)
+                        throw new StoreUnavailableException("A chain of names does not end.");
+                    root = reply.Target;
+                    continue;
+                case ClaimOutcome.Wait:
+                    if (!await WaitAsync(request, started, must))
+                    {
+                        Refuse(request, RefusalCode.BarrierTimeout);
+                        return default;
+                    }
+
+                    hops = 0;
+                    continue;
+                case ClaimOutcome.StaleView or ClaimOutcome.StaleGeneration:
+                    if (!await replica.NewerAsync(view, Remaining(started)))
+                    {
+                        Refuse(request, RefusalCode.StoreUnavailable);
+                        return default;
+                    }
+
+                    hops = 0;
+                    continue;
+            }
+
+            Learn(request, view, name, root, reply);
+            return (reply, forced);
+        }
+    }
+
+    private async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
+    {
+        try
+        {
+            return await store.ClaimAsync(terms, request);
+        }
+        catch (StoreUnavailableException)
+        {
+            // It may have been carried out after all.
+            outbox.Add(new StoreWrite(StoreWriteKind.Release, request.Key, Lease: request.Lease));
+            throw;
+        }
+    }
+
+    private TimeSpan Remaining(long started)
+    {
+        var left = settings.Options.Migration.MaxWait - time.GetElapsedTime(started);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    private async ValueTask<bool> WaitAsync(GatewayRequest request, long started, bool must)
+    {
+        // A session that may stay is let through by the store when its hold expires; the slack is for clocks that
+        // differ.
+        if (Remaining(started) == TimeSpan.Zero
+            && (must || time.GetElapsedTime(started) > 2 * settings.Options.Migration.MaxWait))
+        {
+            metrics.Barrier("timeout");
+            return false;
+        }
+
+        if (request.BarrierTime == TimeSpan.Zero)
+            metrics.Barrier("waited");
+        await Task.Delay(WaitStep, time);
+        request.BarrierTime = time.GetElapsedTime(started);
+        return true;
+    }
+
+    private void Learn(GatewayRequest request, RoutingView view, SessionKey name, SessionKey root, ClaimReply reply)
+    {
+        request.Root ??= root;
+        var final = reply.Outcome != ClaimOutcome.Leased && view.Final == reply.Pin ? view.Final : 0;
+        switch (reply.Outcome)
+        {
+            case ClaimOutcome.Leased:
+                lock (request)
+                    request.AddLease(root, view.Terms.Generation);
+                break;
+            case ClaimOutcome.Raised:
+                metrics.Migrated(view.VersionOf(view.Older), view.VersionOf(reply.Pin), request.BarrierTime);
+                break;
+            case ClaimOutcome.Ended:
+                return;
+        }
+
+        view.Names.TryGet(name, out var known);
+        view.Names.Set(name, new NameCache.Entry(root, final, known.ExtendedAt));
+        Extend(view, name, 0);
+    }
+}

@@ -1,0 +1,128 @@
+using IamGateway.Pins;
+
+namespace IamGateway.Routing;
+
+/// <summary>Follows the routing state: looks at every change, puts back what the store has lost, tends the registry.</summary>
+internal sealed partial class Replica
+{
+    private async Task FollowAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested && !IsForgotten)
+        {
+            try
+            {
+                await LookAsync();
+                IsStoreUp = true;
+                await AcknowledgeAsync(stop);
+            }
+            catch (StoreUnavailableException e)
+            {
+                if (IsStoreUp)
+                    Log.StoreAway(logger, e.Message);
+                IsStoreUp = false;
+                await ProbeAsync();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                Log.FollowFailed(logger, e);
+            }
+
+            try
+            {
+                await _wake.WaitAsync(IsStoreUp ? PollInterval : PollIntervalWhenAway, stop);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Called when the store fails, to look for a new primary.</summary>
+    public Func<Task> ProbeAsync { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Reads the state and reconciles it with what is remembered.</summary>
+    private async Task LookAsync()
+    {
+        var mine = View.State;
+        var stored = await store.ReadAsync(mine);
+        if (!ReferenceEquals(mine, View.State))
+        {
+            // A command was carried out here meanwhile; what was read may be older than it.
+            Wake();
+            return;
+        }
+
+        if (stored.State is not { } found)
+        {
+            await PutAsync(null, RoutingState.Merge(mine, mine, stored.RunIds), "state.restored");
+            return;
+        }
+
+        if (!found.Continues(mine))
+        {
+            await PutAsync(found, RoutingState.Merge(mine, found, stored.RunIds), "state.merged");
+            return;
+        }
+
+        Adopt(found);
+        if (stored.RunIds.Except(found.Generation.RunIds).Any())
+        {
+            await PutAsync(found, found.Regenerate(stored.RunIds), "store.generation");
+            return;
+        }
+
+        await TendAsync(found);
+    }
+
+    private async Task PutAsync(RoutingState? expected, RoutingState next, string what)
+    {
+        next = next with { Sequence = Math.Max(next.Sequence, expected?.Sequence ?? 0) + 1 };
+        Log.StateChanged(logger, what, next.Revision);
+        if (await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
+            Adopt(next);
+        else
+            Wake();
+    }
+
+    /// <summary>The registry's housekeeping: this replica's place in it, and the dead ones'.</summary>
+    private async Task TendAsync(RoutingState state)
+    {
+        var entry = state.Replicas.FirstOrDefault(r => r.Id == Id);
+        if (entry?.Forgotten == true || entry is null && state.RemovedReplicas.Contains(Id))
+        {
+            if (!IsLeaving)
+                BeForgotten();
+            return;
+        }
+
+        if (entry is null)
+            await ChangeAsync(s => s.Restore(_me!), Name, "replica.restored", Name);
+        if (state.Know(settings.Versions, time.GetUtcNow()) != state)
+            await ChangeAsync(s => s.Know(settings.Versions, time.GetUtcNow()), Name, "versions.known", null);
+        foreach (var dead in state.Replicas.Where(r => r.Forgotten && r.Id != Id))
+        {
+            // Measured here from when it was first seen, so that no two clocks are compared.
+            if (!_forgottenSince.TryGetValue(dead.Id, out var since))
+                _forgottenSince[dead.Id] = time.GetTimestamp();
+            else if (time.GetElapsedTime(since) >= settings.Options.RequestTimeout)
+                await ChangeAsync(s => s.Remove(dead.Id, time.GetUtcNow()), Name, "replica.removed", dead.Name);
+        }
+
+        var settled = time.GetUtcNow() - settings.Options.Store.SessionTtl;
+        if (state.Settle(settled) != state)
+            await ChangeAsync(s => s.Settle(settled), Name, "versions.settled", null);
+    }
+
+    private void BeForgotten()
+    {
+        IsForgotten = true;
+        NotReadyReason = "This replica was forgotten; it serves no session and ends.";
+        Log.Forgotten(logger, Name);
+        OnForgotten?.Invoke();
+    }
+}

@@ -173,13 +173,12 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
     private bool TryLink(ClaimTerms terms, SessionKey name, SessionKey root)
     {
         var now = time.GetUtcNow();
-        var end = Root(root);
-        if (name == end)
+        if (name == root)
             return true;
         var entry = Get(name, now);
         if (entry is null && IsFull(now, report: false))
         {
-            var isKnown = Get(end, now) is { AliasOf: null };
+            var isKnown = Get(Root(root), now) is { AliasOf: null };
             if (!isKnown || _entries.Count - capacity >= capacity)
             {
                 metrics.StoreFull();
@@ -187,7 +186,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
             }
         }
 
-        Put(name, entry ?? new SessionRecordState { AliasOf = end }, now, terms);
+        Put(name, entry ?? new SessionRecordState { AliasOf = root }, now, terms);
         return true;
     }
 
@@ -209,7 +208,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
         {
             case StoreWriteKind.Link:
                 // Under the new name the session would go to the newest version, so it must under the others, too.
-                if (!TryLink(terms, write.Key, write.Target))
+                if (!TryLink(terms, write.Key, Root(write.Target)))
                     End(terms, Root(write.Target), now);
                 break;
             case StoreWriteKind.Record:

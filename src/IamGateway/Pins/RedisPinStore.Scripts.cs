@@ -35,8 +35,8 @@ internal sealed partial class RedisPinStore
         """;
 
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
-    // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica, 20 revoked,
-    // 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest.
+    // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
+    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end

@@ -61,10 +61,12 @@ internal sealed partial class RedisPinStore : IPinStore
 
     public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {
+        var targets = await Task.WhenAll(writes.Select(
+            w => w.Kind == StoreWriteKind.Link ? ResolveAsync(w.Target) : Task.FromResult(w.Target)));
         // Sent one behind the other on one connection and so carried out in order; one wait for all of them.
         var tasks = new Task[writes.Count];
         for (var i = 0; i < tasks.Length; i++)
-            tasks[i] = ApplyAsync(Arguments(terms), writes[i]);
+            tasks[i] = ApplyAsync(Arguments(terms), writes[i] with { Target = targets[i] });
         await Task.WhenAll(tasks);
     }
 
@@ -79,12 +81,11 @@ internal sealed partial class RedisPinStore : IPinStore
                 ThrowIf(Read(recorded).Outcome == ClaimOutcome.StaleGeneration);
                 break;
             case StoreWriteKind.Link:
-                var target = await ResolveAsync(write.Target);
-                if (write.Key == target)
+                if (write.Key == write.Target)
                     break;
                 var linked = await RunAsync(
                     "write", LinkScript, Keys(write.Key),
-                    [shared.Generation, shared.RunIds, Bytes(target), shared.Ttl]);
+                    [shared.Generation, shared.RunIds, Bytes(write.Target), shared.Ttl]);
                 ThrowIf((int)linked == 0);
                 break;
             default:

@@ -2,7 +2,9 @@ using IamGateway.Pins;
 
 namespace IamGateway.Routing;
 
-/// <summary>Follows the routing state: looks at every change, puts back what the store has lost, tends the registry.</summary>
+/// <summary>
+/// Follows the routing state: looks at every change, puts back what the store has lost, tends the registry.
+/// </summary>
 internal sealed partial class Replica
 {
     private async Task FollowAsync(CancellationToken stop)

@@ -28,7 +28,7 @@ public sealed class RedisRoutingStoreTests(RedisServer server) : RoutingStoreCon
         var other = new RedisRoutingStore(redis);
         var called = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await other.SubscribeAsync(() => called.TrySetResult());
-        var state = SomeStates.New();
+        var state = New();
 
         await Store.TryWriteAsync(null, state, [SomeStates.Event(1)]);
 
@@ -40,7 +40,7 @@ public sealed class RedisRoutingStoreTests(RedisServer server) : RoutingStoreCon
     [Fact]
     public async Task Write_AnyState_SetsTheGenerationThatClaimsLookAt()
     {
-        var state = SomeStates.New();
+        var state = New();
 
         await Store.TryWriteAsync(null, state, []);
 
@@ -48,9 +48,17 @@ public sealed class RedisRoutingStoreTests(RedisServer server) : RoutingStoreCon
     }
 
     [Fact]
+    public async Task Write_OfAnotherServersGeneration_IsRefused()
+    {
+        Assert.False(await Store.TryWriteAsync(null, SomeStates.New("another"), []));
+
+        Assert.Null((await Store.ReadAsync(null)).State);
+    }
+
+    [Fact]
     public async Task Write_StateAndMarkerAndEvents_NeverExpire()
     {
-        await Store.TryWriteAsync(null, SomeStates.New(), [SomeStates.Event(1)]);
+        await Store.TryWriteAsync(null, New(), [SomeStates.Event(1)]);
 
         foreach (var key in new[] { _redis.StateKey, _redis.GenerationKey, _redis.EventsKey })
         {

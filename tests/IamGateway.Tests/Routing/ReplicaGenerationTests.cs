@@ -40,10 +40,10 @@ public sealed class ReplicaGenerationTests
             await Task.WhenAny(started, Task.Delay(10));
 
         Assert.False(started.IsCompleted);
-        Assert.False(rig.Replica.IsReady);
+        Assert.False(rig.Replica.CanServe);
         _store.Change(s => s.Acknowledge(s.Replicas.Single(r => r.Name == "a").Id, s.Revision, default));
         await started.WaitAsync(ReplicaRig.Patience);
-        Assert.True(rig.Replica.IsReady);
+        Assert.True(rig.Replica.CanServe);
     }
 
     [Fact]

@@ -71,6 +71,7 @@ public sealed class RoutingJsonTests
             ["steady"] = Steady(),
             ["flush"] = Steady().Set((V1, 90), (V2, 10)),
             ["prepare"] = Steady().Set((V1, 90), (V2, 10)).AcknowledgeAll(),
+            ["regenerated"] = Rollout().Regenerate(["run-2"]),
             ["revoked"] = Revoked(),
             ["settled"] = Revoked().Settle(Now) with { MigrateExisting = false },
             ["full"] = full.Forget(full.Replicas[0].Id).Remove(full.Replicas[1].Id, Now),

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using IamGateway.Routing;
 
@@ -10,7 +11,16 @@ public abstract class RoutingStoreContract : IAsyncLifetime
 
     private protected abstract ValueTask<IRoutingStore> CreateAsync();
 
-    public async ValueTask InitializeAsync() => Store = await CreateAsync();
+    private ImmutableArray<string> _runIds;
+
+    public async ValueTask InitializeAsync()
+    {
+        Store = await CreateAsync();
+        _runIds = (await Store.ReadAsync(null)).RunIds;
+    }
+
+    /// <summary>A state of the generation that this store's server is of.</summary>
+    private protected RoutingState New() => SomeStates.New(_runIds);
 
     public virtual ValueTask DisposeAsync()
     {
@@ -37,18 +47,19 @@ public abstract class RoutingStoreContract : IAsyncLifetime
     [Fact]
     public async Task Write_FirstState_IsReadBackWhole()
     {
-        var state = SomeStates.New("a", "b").Register("replica-1", "host:8081", DateTimeOffset.UnixEpoch).State;
+        var state = SomeStates.New([.. _runIds, "b"]).Register(
+            "replica-1", "host:8081", DateTimeOffset.UnixEpoch).State;
 
         Assert.True(await Store.TryWriteAsync(null, state, []));
 
         AssertSame(state, (await Store.ReadAsync(null)).State);
-        AssertSame(state, (await Store.ReadAsync(SomeStates.New())).State);
+        AssertSame(state, (await Store.ReadAsync(New())).State);
     }
 
     [Fact]
     public async Task Read_NothingChanged_ReturnsTheKnownState()
     {
-        var state = SomeStates.New();
+        var state = New();
         await Store.TryWriteAsync(null, state, []);
 
         Assert.Same(state, (await Store.ReadAsync(state)).State);
@@ -57,13 +68,13 @@ public abstract class RoutingStoreContract : IAsyncLifetime
     [Fact]
     public async Task Write_ExpectingAnotherState_IsRefusedAndChangesNothing()
     {
-        var state = SomeStates.New();
+        var state = New();
         await Store.TryWriteAsync(null, state, []);
         var next = SomeStates.Next(state);
 
         Assert.False(await Store.TryWriteAsync(null, next, [SomeStates.Event(1)]));
         Assert.False(await Store.TryWriteAsync(next, SomeStates.Next(next), [SomeStates.Event(2)]));
-        Assert.False(await Store.TryWriteAsync(SomeStates.New(), next, [SomeStates.Event(3)]));
+        Assert.False(await Store.TryWriteAsync(New(), next, [SomeStates.Event(3)]));
 
         AssertSame(state, (await Store.ReadAsync(null)).State);
         Assert.Empty(await Store.ReadEventsAsync(null, 10));
@@ -71,12 +82,12 @@ public abstract class RoutingStoreContract : IAsyncLifetime
 
     [Fact]
     public async Task Write_ExpectingAStateOfAnEmptyStore_IsRefused() =>
-        Assert.False(await Store.TryWriteAsync(SomeStates.New(), SomeStates.New(), []));
+        Assert.False(await Store.TryWriteAsync(New(), New(), []));
 
     [Fact]
     public async Task Write_ManyAtOnce_OneWins()
     {
-        var state = SomeStates.New();
+        var state = New();
         await Store.TryWriteAsync(null, state, []);
         for (var round = 0; round < 20; round++)
         {
@@ -152,9 +163,9 @@ public abstract class RoutingStoreContract : IAsyncLifetime
         var calledAsWell = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await Store.SubscribeAsync(() => called.TrySetResult());
         await Store.SubscribeAsync(() => calledAsWell.TrySetResult());
-        var state = SomeStates.New();
+        var state = New();
 
-        await Store.TryWriteAsync(SomeStates.New(), state, []);
+        await Store.TryWriteAsync(New(), state, []);
         Assert.False(called.Task.IsCompleted);
         await Store.TryWriteAsync(null, state, []);
 
@@ -164,7 +175,7 @@ public abstract class RoutingStoreContract : IAsyncLifetime
     private protected async Task WriteEventsAsync(int count)
     {
         var stored = await Store.ReadAsync(null);
-        var state = stored.State is { } found ? SomeStates.Next(found) : SomeStates.New();
+        var state = stored.State is { } found ? SomeStates.Next(found) : New();
         foreach (var page in Enumerable.Range(0, count).Select(SomeStates.Event).Chunk(1000))
         {
             Assert.True(await Store.TryWriteAsync(stored.State, state, page));

@@ -41,6 +41,11 @@ check "alert rules are valid" promtool check rules config/prometheus/alerts.yml
 check "alert rules fire as they should" promtool test rules config/prometheus/alerts.test.yml
 
 log=$(mktemp)
+echo "models of the protocol"
+bash tests/model/run.sh | tee "$log"
+read -r good _ bad _ < <(tail -n 1 "$log")
+[[ $good =~ ^[0-9]+$ ]] && passed=$((passed + good)) failed=$((failed + bad)) || failed=$((failed + 1))
+
 dotnet tests/IamGateway.Tests/bin/Release/net10.0/IamGateway.Tests.dll "$@" 2>&1 | tee "$log" | grep -vE '^\S*  (Discover|Starting|Finished)'
 # A skipped or erring test has not passed.
 summary=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+, Not Run: [0-9]+' | tail -n 1)

@@ -33,6 +33,7 @@ internal static class GatewayServices
         services.AddSingleton<Replica>();
         services.AddSingleton<SessionRouter>();
         services.AddSingleton<IssuedNames>();
+        services.AddSingleton<Witness>();
         services.AddSingleton<RequestRecorder>();
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();

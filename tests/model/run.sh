@@ -15,7 +15,7 @@ check() {
     cat compile.out
     got='not compiled' states=0
   else
-    timeout 280 ./pan -m300000 -n >pan.out 2>&1
+    timeout 900 ./pan -m300000 -n >pan.out 2>&1
     states=$(grep -m1 -oE '[0-9.e+]+ states, stored' pan.out)
     case $(grep -oE 'errors: [0-9]+|max search depth too small|out of memory' pan.out | tr '\n' ' ') in
       'errors: 0 ') got=ok ;;

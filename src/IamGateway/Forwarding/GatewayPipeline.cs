@@ -16,7 +16,8 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    InstanceTable instances, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
+    Witness witness, InstanceTable instances, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time,
+    GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -59,6 +60,7 @@ internal sealed class GatewayPipeline(
                 settings.Sessions.ReadForm(http.Request.Path, form, request, secret);
         }
 
+        witness.Learn(http.Request, request, replica.View);
         request.Instances = instances.Of(proxy.AvailableDestinations);
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
         if (request.Stripped is not null)

@@ -102,6 +102,15 @@ internal sealed class GatewayRequest
     /// </summary>
     public List<Handle>? Stripped { get; set; }
 
+    /// <summary>Handles that the response hands out.</summary>
+    public List<Handle>? Issued { get; set; }
+
+    /// <summary>The response ends the session.</summary>
+    public bool LoggedOut { get; set; }
+
+    /// <summary>The handle whose witness the client has and need not be given again.</summary>
+    public SessionKey? Witnessed { get; set; }
+
     public long StartedAt { get; set; }
 
     public TimeSpan StoreTime { get; set; }

@@ -1,5 +1,6 @@
 using IamGateway.Configuration;
 using IamGateway.Recording;
+using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Transforms;
@@ -11,8 +12,8 @@ namespace IamGateway.Forwarding;
 /// the client.
 /// </summary>
 internal sealed class GatewayTransforms(
-    RequestRecorder recorder, IssuedNames names, SessionRules rules, GatewaySettings settings, GatewayMetrics metrics,
-    TimeProvider time)
+    RequestRecorder recorder, IssuedNames names, Witness witness, Replica replica, SessionRules rules,
+    GatewaySettings settings, GatewayMetrics metrics, TimeProvider time)
 {
     private const string OwnHeaders = "X-IamGateway-";
 
@@ -27,6 +28,8 @@ internal sealed class GatewayTransforms(
                 context.ProxyRequest.Headers.Remove(header.Key);
         }
 
+        if (witness.IsEnabled)
+            RemoveWitness(context);
         if (context.HttpContext.GetReverseProxyFeature().ProxiedDestination is not { } destination)
             return ValueTask.CompletedTask;
         if (request.InstanceId is { } previous)
@@ -51,8 +54,28 @@ internal sealed class GatewayTransforms(
         var bound = names.OnHeadersAsync(context.HttpContext, request);
         if (!bound.IsCompletedSuccessfully)
             return AwaitAsync(bound, context, request);
-        context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
+        Conclude(context, request);
         return ValueTask.CompletedTask;
+    }
+
+    private void Conclude(ResponseTransformContext context, GatewayRequest request)
+    {
+        context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
+        witness.Issue(context.HttpContext, request, replica.View);
+    }
+
+    private void RemoveWitness(RequestTransformContext context)
+    {
+        var cookies = context.HttpContext.Request.Headers.Cookie;
+        if (cookies.Count == 0)
+            return;
+        var joined = string.Join("; ", cookies.AsEnumerable());
+        var without = witness.Without(joined);
+        if (ReferenceEquals(without, joined))
+            return;
+        RequestTransform.RemoveHeader(context, "Cookie");
+        if (without is not null)
+            RequestTransform.AddHeader(context, "Cookie", without);
     }
 
     /// <summary>Counts a response that says that it comes from another version than the request was sent to.</summary>
@@ -68,9 +91,9 @@ internal sealed class GatewayTransforms(
             metrics.Violation();
     }
 
-    private static async ValueTask AwaitAsync(ValueTask bound, ResponseTransformContext context, GatewayRequest request)
+    private async ValueTask AwaitAsync(ValueTask bound, ResponseTransformContext context, GatewayRequest request)
     {
         await bound;
-        context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
+        Conclude(context, request);
     }
 }

@@ -17,6 +17,7 @@ internal sealed partial class SessionRouter(
     /// <summary>Rotations chain names; longer chains are cut by pointing to the record itself.</summary>
     public const int MaxAliasHops = 16;
 
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan WaitStep = TimeSpan.FromMilliseconds(10);
     private readonly long _extendAfter =
         (long)(settings.Options.Store.SessionTtl.TotalSeconds / 4 * TimeProvider.System.TimestampFrequency);
@@ -30,7 +31,7 @@ internal sealed partial class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
-        if (request.HandleCount > 0 && view.Ended.Count > 0)
+        if (view.Ended.Count > 0 && !AreNotEnded(request, view))
             return WithoutEndedAsync(request, view, isHold);
         return DecideAsync(request, view, isHold);
     }
@@ -89,6 +90,20 @@ internal sealed partial class SessionRouter(
         Send(request, view, ByWeight(request, view, request.Bucket), Decision.New);
     }
 
+    private bool AreNotEnded(GatewayRequest request, RoutingView view)
+    {
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            // A name that the store does not know may be one that another replica has still queued: it is looked up
+            // again.
+            if (!view.NotEnded.TryGet(request[i].Key, out var looked)
+                || looked.Root is null && time.GetElapsedTime(looked.ExtendedAt) > LookAgain)
+                return false;
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// Sessions that an operator has ended are taken out of the request; which those are may take a look at the store.
     /// </summary>
@@ -99,9 +114,13 @@ internal sealed partial class SessionRouter(
             try
             {
                 var name = request[i].Key;
-                if (view.Ended.Contains(name)
-                    || await store.FindAsync(name) is { } record && view.Ended.Contains(record.Root))
+                var root = RootOf(view, name);
+                if (!view.Ended.Contains(root) && await store.FindAsync(name) is { } record)
+                    root = record.Root;
+                if (view.Ended.Contains(root))
                     (request.Stripped ??= []).Add(request[i]);
+                else
+                    view.NotEnded.Set(name, new NameCache.Entry(root == name ? null : root, 0, time.GetTimestamp()));
             }
             catch (StoreUnavailableException)
             {

@@ -20,6 +20,9 @@ internal sealed class RoutingView
             : new NameCache(options.Store.CachedNames);
         Secret = Convert.FromBase64String(state.HashKey);
         Ended = state.EndedSessions.Select(e => SessionKey.TryParse(e, out var key) ? key : default).ToFrozenSet();
+        NotEnded = previous is not null && previous.State.EndedSessions.SequenceEqual(state.EndedSessions)
+            ? previous.NotEnded
+            : new NameCache(options.Store.CachedNames);
         var newest = state.Newest;
         var older = state.Older;
         var revoking = state.Phase == RoutingPhase.Revoking;
@@ -77,6 +80,11 @@ internal sealed class RoutingView
 
     /// <summary>Sessions that an operator has ended, by the name that holds the record.</summary>
     public FrozenSet<SessionKey> Ended { get; }
+
+    /// <summary>
+    /// Names that were looked up and belong to none of <see cref="Ended"/>, so that each is looked up once.
+    /// </summary>
+    public NameCache NotEnded { get; }
 
     /// <summary>Ordinal of the version of new and unknown sessions.</summary>
     public int Newest { get; }

@@ -48,10 +48,12 @@ internal sealed class IssuedNames(
         // A new cookie beside the deleted one is a rotation and no log-out.
         if (issued is null && ended is not null)
         {
+            request.LoggedOut = true;
             foreach (var handle in ended)
                 outbox.Add(new StoreWrite(StoreWriteKind.End, handle.Key));
         }
 
+        request.Issued = issued;
         return issued;
     }
 

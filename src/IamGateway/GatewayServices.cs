@@ -32,6 +32,7 @@ internal static class GatewayServices
         services.AddSingleton<StoreOutbox>();
         services.AddSingleton<Replica>();
         services.AddSingleton<SessionRouter>();
+        services.AddSingleton<IssuedBody>();
         services.AddSingleton<IssuedNames>();
         services.AddSingleton<Witness>();
         services.AddSingleton<RequestRecorder>();

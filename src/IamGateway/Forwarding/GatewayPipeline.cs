@@ -56,8 +56,8 @@ internal sealed class GatewayPipeline(
         {
             var secret = replica.View.Secret;
             settings.Sessions.Read(http.Request, request, secret);
-            if (settings.Sessions.WantsForm(http.Request) && await FormBody.PeekAsync(http) is { } form)
-                settings.Sessions.ReadForm(http.Request.Path, form, request, secret);
+            if (settings.Sessions.WantsForm(http.Request))
+                await ReadFormAsync(http, request, secret);
         }
 
         witness.Learn(http.Request, request, replica.View);
@@ -65,6 +65,16 @@ internal sealed class GatewayPipeline(
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
         if (request.Stripped is not null)
             StrippedHandles.Remove(http, request, settings.Sessions);
+    }
+
+    private async ValueTask ReadFormAsync(HttpContext http, GatewayRequest request, byte[] secret)
+    {
+        if (!FormBody.IsForm(http.Request))
+            metrics.HandleIgnored("form_unreadable");
+        else if (await FormBody.PeekAsync(http) is { } form)
+            settings.Sessions.ReadForm(http.Request.Path, form, request, secret);
+        else
+            metrics.HandleIgnored("form_too_large");
     }
 
     private bool IsHold(PathString path)

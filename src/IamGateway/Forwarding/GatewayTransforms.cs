@@ -51,7 +51,8 @@ internal sealed class GatewayTransforms(
             StrippedHandles.Expire(context.HttpContext, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
             return ValueTask.CompletedTask;
-        var bound = names.OnHeadersAsync(context.HttpContext, request);
+        var bound = names.OnResponseAsync(
+            context.HttpContext, context.ProxyResponse, request, context.CancellationToken);
         if (!bound.IsCompletedSuccessfully)
             return AwaitAsync(bound, context, request);
         Conclude(context, request);

@@ -13,6 +13,8 @@ internal sealed partial class SessionRouter
         var lease = new LeaseId(replica.Id, request.Number);
         try
         {
+            if (request.HandleCount > 1)
+                await LinkUnknownAsync(request, Enter(request));
             var reached = 0;
             var forced = false;
             var decision = Decision.Final;
@@ -56,6 +58,45 @@ internal sealed partial class SessionRouter
             request.StoreTime = time.GetElapsedTime(started);
         }
     }
+
+    /// <summary>
+    /// Handles that come together name one session, unless the store knows better: a name without a record is pointed
+    /// to a record that is there. A name that exists stays as it is, so that nothing known is ever merged.
+    /// </summary>
+    private async ValueTask LinkUnknownAsync(GatewayRequest request, RoutingView view)
+    {
+        if (Anchor(request, view) is not { } anchor)
+            return;
+        var known = anchor.Root;
+        for (var i = 0; i < request.HandleCount && known is null; i++)
+            known = (await store.FindAsync(request[i].Key))?.Root;
+        known ??= anchor.First;
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            var name = request[i].Key;
+            if (name != known && !HasRoot(view, name))
+                await store.LinkAsync(view.Terms, name, known.Value);
+        }
+    }
+
+    /// <summary>A record that is known here, if any, and the first name; null: there is nothing to link.</summary>
+    private static (SessionKey? Root, SessionKey First)? Anchor(GatewayRequest request, RoutingView view)
+    {
+        SessionKey? root = null;
+        var isUnknown = false;
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            if (view.Names.TryGet(request[i].Key, out var entry) && entry.Root is { } known)
+                root ??= known;
+            else
+                isUnknown = true;
+        }
+
+        return isUnknown ? (root, request[0].Key) : null;
+    }
+
+    private static bool HasRoot(RoutingView view, SessionKey name) =>
+        view.Names.TryGet(name, out var entry) && entry.Root is not null;
 
     private void Conclude(GatewayRequest request, int reached, Decision decision)
     {

@@ -46,6 +46,7 @@ internal sealed partial class SessionRouter(
 
         if (!view.IsStrict)
         {
+            QueueLinks(request, view);
             for (var i = 0; i < request.HandleCount; i++)
                 Extend(view, request[i].Key, view.State.Phase == RoutingPhase.Steady ? view.Newest : 0);
             Send(request, view, view.Newest, Decision.Final);
@@ -60,6 +61,21 @@ internal sealed partial class SessionRouter(
         }
 
         return AskAsync(request, isHold);
+    }
+
+    /// <summary>
+    /// Once a name, and behind the request: it is pointed to the record of the session that it comes with, unless it
+    /// exists. What the store makes of it is not known here, so nothing of it is remembered.
+    /// </summary>
+    private void QueueLinks(GatewayRequest request, RoutingView view)
+    {
+        if (request.HandleCount < 2 || Anchor(request, view) is not { Root: { } root })
+            return;
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            if (!view.Names.TryGet(request[i].Key, out _))
+                outbox.Add(new StoreWrite(StoreWriteKind.Link, request[i].Key, Target: root));
+        }
     }
 
     /// <summary>

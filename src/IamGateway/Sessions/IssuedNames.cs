@@ -11,16 +11,29 @@ namespace IamGateway.Sessions;
 /// response in the steady state, in the store first at any other time.
 /// </summary>
 internal sealed class IssuedNames(
-    SessionRules rules, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings,
+    SessionRules rules, IssuedBody body, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings,
     TimeProvider time)
 {
-    /// <summary>Looks at the headers of a response. After a refusal the response must not leave.</summary>
-    public ValueTask OnHeadersAsync(HttpContext http, GatewayRequest request)
+    /// <summary>Looks at a response. After a refusal it must not leave.</summary>
+    public ValueTask OnResponseAsync(
+        HttpContext http, HttpResponseMessage response, GatewayRequest request, CancellationToken cancellation)
     {
+        if (rules.ReadsBodies)
+            return OnBodyAsync(http, response, request, cancellation);
         if (http.Response.Headers.SetCookie.Count == 0 && http.Response.Headers.Location.Count == 0)
             return ValueTask.CompletedTask;
         var issued = Find(http, request);
         return issued is null ? ValueTask.CompletedTask : BindAsync(request, issued);
+    }
+
+    private async ValueTask OnBodyAsync(
+        HttpContext http, HttpResponseMessage response, GatewayRequest request, CancellationToken cancellation)
+    {
+        var issued = await body.ReadAsync(
+            http.Request.Path, response, request.View.Secret, Find(http, request), cancellation);
+        request.Issued = issued;
+        if (issued is not null)
+            await BindAsync(request, issued);
     }
 
     private List<Handle>? Find(HttpContext http, GatewayRequest request)

@@ -57,7 +57,7 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
     /// <summary>True if a rule wants a field of this request's form body.</summary>
     public bool WantsForm(HttpRequest http)
     {
-        if (!ReadsForms || !FormBody.IsForm(http))
+        if (!ReadsForms || http.ContentType is null)
             return false;
         foreach (var rule in _rules)
         {
@@ -80,12 +80,15 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
         }
     }
 
-    /// <summary>The rules whose handles stand in the body of responses to this path, or none.</summary>
-    public bool ReadsResponseBody(PathString path)
+    /// <summary>True if some rule finds handles in the bodies of responses.</summary>
+    public bool ReadsBodies { get; } = rules.Any(r => r.Issue is HandleIssue.JsonField or HandleIssue.FormPostField);
+
+    /// <summary>True if a rule finds its handles in this kind of body of responses to this path.</summary>
+    public bool ReadsBody(PathString path, HandleIssue issue)
     {
         foreach (var rule in _rules)
         {
-            if (rule.Issue is HandleIssue.JsonField or HandleIssue.FormPostField && rule.ReadsResponsesUnder(path))
+            if (rule.Issue == issue && rule.ReadsResponsesUnder(path))
                 return true;
         }
 

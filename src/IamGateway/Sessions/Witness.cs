@@ -12,9 +12,9 @@ using Microsoft.AspNetCore.Http;
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// A signed cookie that tells any replica that a session is final, and which record it has: for speed, and while the store
-/// is away. No part of the guarantee's argument: what it says is only ever that the session is at the newest version.
-/// One cookie for each kind of session cookie, so that a user's and an admin's live side by side.
+/// A signed cookie that tells any replica that a session is final, and which record it has: for speed, and while the
+/// store is away. No part of the guarantee's argument: what it says is only ever that the session is at the newest
+/// version. One cookie for each kind of session cookie, so that a user's and an admin's live side by side.
 /// </summary>
 internal sealed class Witness
 {
@@ -37,8 +37,11 @@ internal sealed class Witness
     public bool IsEnabled => _options.Enabled;
 
     // The rule's name may hold what a cookie's may not.
-    private string Name(SessionRule rule) =>
-        $"{_options.CookieName}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(rule.Name)).AsSpan(0, 4))}";
+    private string Name(SessionRule rule)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(rule.Name));
+        return $"{_options.CookieName}-{Convert.ToHexStringLower(hash.AsSpan(0, 4))}";
+    }
 
     /// <summary>Remembers the sessions that the request's witnesses show to be final.</summary>
     public void Learn(HttpRequest http, GatewayRequest request, RoutingView view)
@@ -77,7 +80,9 @@ internal sealed class Witness
         return false;
     }
 
-    /// <summary>True if the value was signed here for this handle at this version; of anything else it says nothing.</summary>
+    /// <summary>
+    /// True if the value was signed here for this handle at this version; of anything else it says nothing.
+    /// </summary>
     public bool TryVerify(
         ReadOnlySpan<char> value, SessionKey handle, int ordinal, out SessionKey root, out bool byFirstKey)
     {
@@ -123,8 +128,8 @@ internal sealed class Witness
     }
 
     /// <summary>
-    /// Gives the client the witness of a session that is known to be final, for the handle that it has from now on; takes
-    /// it away from one that has logged out or was ended.
+    /// Gives the client the witness of a session that is known to be final, for the handle that it has from now on;
+    /// takes it away from one that has logged out or was ended.
     /// </summary>
     public void Issue(HttpContext http, GatewayRequest request, RoutingView view)
     {
@@ -175,7 +180,9 @@ internal sealed class Witness
             + (isHttps ? "; Secure" : "") + (ends ? "; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0" : "");
     }
 
-    /// <summary>Takes the witnesses out of a Cookie header; null: nothing is left of it. The same string: there was none.</summary>
+    /// <summary>
+    /// Takes the witnesses out of a Cookie header; null: nothing is left of it. The same string: there was none.
+    /// </summary>
     public string? Without(string cookies)
     {
         if (!cookies.Contains(_options.CookieName, StringComparison.Ordinal))

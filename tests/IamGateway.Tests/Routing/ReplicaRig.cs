@@ -34,7 +34,9 @@ internal sealed class ReplicaRig : IAsyncDisposable
         Replica = new Replica(
             store, pins, _outbox, InFlight, new InstanceTable(settings), settings, metrics, TimeProvider.System,
             NullLogger<Replica>.Instance);
-        Names = new IssuedNames(settings.Sessions, Replica, pins, _outbox, settings, TimeProvider.System);
+        Names = new IssuedNames(
+            settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, _outbox, settings,
+            TimeProvider.System);
     }
 
     public Replica Replica { get; }

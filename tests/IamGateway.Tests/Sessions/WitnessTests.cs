@@ -118,7 +118,8 @@ public sealed class WitnessTests
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
         await warm.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
         using var first = await client.GetAsync(new Uri(warm.Proxy, "/?set=mine"));
-        var witness = first.Headers.GetValues("Set-Cookie").Single(c => c.StartsWith("iamgw-", StringComparison.Ordinal));
+        var witness = first.Headers.GetValues("Set-Cookie").Single(
+            c => c.StartsWith("iamgw-", StringComparison.Ordinal));
         Assert.EndsWith("; Path=/; HttpOnly; SameSite=Lax", witness, StringComparison.Ordinal);
         Assert.DoesNotContain("mine", witness, StringComparison.Ordinal);
         await redis.KillAsync();
@@ -154,7 +155,8 @@ public sealed class WitnessTests
 
         Assert.Contains(
             response.Headers.GetValues("Set-Cookie"),
-            c => c.StartsWith($"{name}=; ", StringComparison.Ordinal) && c.EndsWith("Max-Age=0", StringComparison.Ordinal));
+            c => c.StartsWith($"{name}=; ", StringComparison.Ordinal)
+                && c.EndsWith("Max-Age=0", StringComparison.Ordinal));
     }
 
     private static async Task<HttpResponseMessage> SendAsync(HttpClient client, Uri address, string cookie)

@@ -153,10 +153,10 @@ public sealed class OddInstanceTests : IAsyncLifetime
 
     private static Task<Gateway> StartAsync(TcpListener instance) =>
         Gateway.StartAsync([], new Dictionary<string, string?>
-    {
-        ["ReverseProxy:Clusters:iam:Destinations:odd:Address"] = $"http://{instance.LocalEndpoint}",
-        ["ReverseProxy:Clusters:iam:Destinations:odd:Metadata:Version"] = "8.2.1",
-    });
+        {
+            ["ReverseProxy:Clusters:iam:Destinations:odd:Address"] = $"http://{instance.LocalEndpoint}",
+            ["ReverseProxy:Clusters:iam:Destinations:odd:Metadata:Version"] = "8.2.1",
+        });
 
     public async ValueTask DisposeAsync()
     {

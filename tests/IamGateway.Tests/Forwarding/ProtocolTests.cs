@@ -107,7 +107,8 @@ public sealed class ProtocolTests
         await using var gateway = await StartAsync(backend);
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(
-            HttpMethod.Post, gateway.Proxy) { Content = new TwoParts(first, got.Task, "second") };
+            HttpMethod.Post, gateway.Proxy)
+        { Content = new TwoParts(first, got.Task, "second") };
 
         using var response = await client.SendAsync(request);
 

@@ -165,7 +165,8 @@ public sealed class SessionsOnTheWayTests
         await using var @new = await Backend.StartAsync("8.3.0", Iam("8.3.0"));
         await using var gateway = await Gateway.StartAsync([], Backend.Settings(old, @new));
         using var client = new HttpClient(
-            new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+            new SocketsHttpHandler { UseCookies = false })
+        { BaseAddress = gateway.Proxy };
         await client.GetStringAsync("/?set=mine");
         client.DefaultRequestHeaders.Add("Cookie", $"{Cookie}=mine");
         var slow = client.GetStringAsync("/slow");

@@ -15,7 +15,8 @@ public sealed class SteadyStateTests
         await using var backend = await Backend.StartAsync("8.2.1", http => http.Response.WriteAsync("ok"));
         await using var gateway = await StartAsync(redis, backend);
         using var client = new HttpClient(
-            new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+            new SocketsHttpHandler { UseCookies = false })
+        { BaseAddress = gateway.Proxy };
         client.DefaultRequestHeaders.Add("Cookie", "IAM_SESSION=mine");
 
         for (var i = 0; i < 100; i++)
@@ -40,7 +41,8 @@ public sealed class SteadyStateTests
         });
         await using var gateway = await StartAsync(redis, backend);
         using var client = new HttpClient(
-            new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+            new SocketsHttpHandler { UseCookies = false })
+        { BaseAddress = gateway.Proxy };
         await (how == "killed" ? redis.KillAsync() : redis.SignalAsync("STOP"));
 
         for (var i = 0; i < 100; i++)

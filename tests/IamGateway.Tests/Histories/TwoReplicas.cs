@@ -88,8 +88,12 @@ internal sealed class TwoReplicas : IAsyncDisposable
     public static async Task<bool> WeighAsync(Gateway gateway, string older, string newer, int weight)
     {
         using var response = await gateway.Admin.PutAsJsonAsync(
-            "/api/v1/weights", new { weights = new Dictionary<string,
-                int> { [older] = 100 - weight, [newer] = weight } });
+            "/api/v1/weights", new
+            {
+                weights = new Dictionary<string,
+                int>
+                { [older] = 100 - weight, [newer] = weight }
+            });
         return response.IsSuccessStatusCode;
     }
 

@@ -66,8 +66,11 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
     {
         while (!stop.IsCancellationRequested)
         {
-            using var handler = new HttpClientHandler { CookieContainer = new CookieContainer(),
-                AllowAutoRedirect = false };
+            using var handler = new HttpClientHandler
+            {
+                CookieContainer = new CookieContainer(),
+                AllowAutoRedirect = false
+            };
             using var client = new HttpClient(handler) { BaseAddress = proxy };
             await client.GetAsync("/login", CancellationToken.None);
             await client.PostAsync(

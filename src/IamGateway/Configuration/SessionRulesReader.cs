@@ -25,7 +25,7 @@ internal static class SessionRulesReader
             {
                 Add(entries[i], key, rules, problems);
             }
-            else if (SessionPresets.Find(preset) is { } list)
+            else if (SessionPresets.Find(entries[i]) is { } list)
             {
                 foreach (var entry in list)
                     Add(entry, key, rules, problems);
@@ -78,7 +78,8 @@ internal static class SessionRulesReader
                 $"{key}:IssuedAt", $"it is required with {issue.Issue}, so that no other response body is read.");
         HandleExtractor? extractor = null;
         if (entry.Extract is not null && !HandleExtractor.TryParse(entry.Extract, out extractor))
-            problems.Add($"{key}:Extract", $"'{entry.Extract}' is not Jwt:CLAIM, Part:SEPARATOR:INDEX or SignedRoute.");
+            problems.Add(
+                $"{key}:Extract", $"'{entry.Extract}' is not Jwt:CLAIM, Part:SEPARATOR:INDEX, Except:VALUE or SignedRoute.");
         var path = Path(entry.Path, $"{key}:Path", problems);
         var issuedAt = Path(entry.IssuedAt, $"{key}:IssuedAt", problems);
         if (problems.Lines.Count > before)

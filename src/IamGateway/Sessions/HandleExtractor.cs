@@ -19,6 +19,8 @@ internal sealed record HandleExtractor(HandleExtractorKind Kind, string Argument
         else if (text.StartsWith("Part:", StringComparison.Ordinal) && text.Length > 7 && text[6] == ':'
             && int.TryParse(text.AsSpan(7), out var index) && index >= 0)
             extractor = new HandleExtractor(HandleExtractorKind.Part, text[5..6], index);
+        else if (text.StartsWith("Except:", StringComparison.Ordinal) && text.Length > 7)
+            extractor = new HandleExtractor(HandleExtractorKind.Except, text[7..], 0);
         else if (text == "SignedRoute")
             extractor = new HandleExtractor(HandleExtractorKind.SignedRoute, "", 0);
         return extractor is not null;
@@ -30,6 +32,7 @@ internal sealed record HandleExtractor(HandleExtractorKind Kind, string Argument
         {
             HandleExtractorKind.Part => PartOf(value, Argument[0], Index),
             HandleExtractorKind.JwtClaim => ClaimOf(value, Argument),
+            HandleExtractorKind.Except => value.SequenceEqual(Argument) ? null : value.ToString(),
             _ => SignedRouteId(value),
         };
         return !string.IsNullOrEmpty(name);
@@ -96,4 +99,7 @@ internal enum HandleExtractorKind
     JwtClaim,
     Part,
     SignedRoute,
+
+    /// <summary>The whole value, unless it is the one that stands for nothing.</summary>
+    Except,
 }

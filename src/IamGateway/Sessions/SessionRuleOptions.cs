@@ -50,8 +50,8 @@ internal sealed class SessionRuleOptions
     public string? IssuedAt { get; set; }
 
     /// <summary>
-    /// Reads the session's name out of the value itself: Jwt:CLAIM, Part:SEPARATOR:INDEX. Handles whose parts agree are
-    /// then one.
+    /// Reads the session's name out of the value itself: Jwt:CLAIM, Part:SEPARATOR:INDEX, SignedRoute, Except:VALUE.
+    /// Handles whose parts agree are then one.
     /// </summary>
     public string? Extract { get; set; }
 }

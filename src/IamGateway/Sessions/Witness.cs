@@ -25,6 +25,7 @@ internal sealed class Witness
     private readonly WitnessOptions _options;
     private readonly byte[][] _keys;
     private readonly string?[] _names;
+    private readonly int[] _cookies;
 
     public Witness(GatewaySettings settings)
     {
@@ -32,6 +33,7 @@ internal sealed class Witness
         _options = settings.Options.Witness;
         _keys = [.. _options.Keys.Select(Convert.FromBase64String)];
         _names = [.. _rules.All.Select(r => r.Source == HandleSource.Cookie ? Name(r) : null)];
+        _cookies = [.. _names.Index().Where(n => n.Item is not null).DistinctBy(n => n.Item).Select(n => n.Index)];
     }
 
     public bool IsEnabled => _options.Enabled;
@@ -135,11 +137,10 @@ internal sealed class Witness
     {
         if (!IsEnabled)
             return;
-        for (var i = 0; i < _names.Length; i++)
+        foreach (var i in _cookies)
         {
-            if (_names[i] is not { } name)
-                continue;
-            var handle = HandleOf(request, i);
+            var name = _names[i]!;
+            var handle = HandleOf(request, name);
             if (request.Refusal == RefusalCode.None && view.Final != 0 && view.IsStrict && handle is { } key
                 && view.Names.TryGet(key, out var entry) && entry.Final == view.Final)
             {
@@ -153,17 +154,18 @@ internal sealed class Witness
         }
     }
 
-    private static SessionKey? HandleOf(GatewayRequest request, int rule)
+    // Rules of one name share a cookie, as they share their handles.
+    private SessionKey? HandleOf(GatewayRequest request, string name)
     {
         foreach (var issued in request.Issued ?? [])
         {
-            if (issued.Rule == rule)
+            if (_names[issued.Rule] == name)
                 return issued.Key;
         }
 
         for (var i = 0; i < request.HandleCount && !request.LoggedOut; i++)
         {
-            if (request[i].Rule == rule)
+            if (_names[request[i].Rule] == name)
                 return request[i].Key;
         }
 

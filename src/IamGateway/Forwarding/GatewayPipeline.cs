@@ -93,16 +93,29 @@ internal sealed class GatewayPipeline(
         var destinations = request.Instances.Of(request.Version!);
         proxy.AvailableDestinations = destinations;
         await next(http);
-        while (CanRetry(http, request) && Others(destinations, proxy) is { Length: > 0 } others)
+        while (CanRetry(http, request))
         {
-            metrics.Retried("connect");
-            destinations = others;
+            destinations = Others(destinations, proxy);
             http.Features.Set<IForwarderErrorFeature>(null);
+            http.Response.Clear();
+            if (destinations.Count == 0 && !await MovesUpAsync(http, request))
+                return;
+            if (destinations.Count == 0)
+                destinations = request.Instances.Of(request.Version!);
+            metrics.Retried("connect");
             proxy.AvailableDestinations = destinations;
             proxy.ProxiedDestination = null;
-            http.Response.Clear();
             await next(http);
         }
+    }
+
+    /// <summary>No instance of its version can be reached: on to the next higher version, through the barrier.</summary>
+    private async ValueTask<bool> MovesUpAsync(HttpContext http, GatewayRequest request)
+    {
+        request.Instances = request.Instances.Without(request.Version!);
+        var isStateless = request.Decision == Decision.Stateless;
+        await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
+        return request.Refusal == RefusalCode.None;
     }
 
     // Only what provably never reached an instance: an IAM takes a repeated call for a failed login attempt.
@@ -117,7 +130,8 @@ internal sealed class GatewayPipeline(
             }
         };
 
-    private static DestinationState[] Others(IReadOnlyList<DestinationState> tried, IReverseProxyFeature proxy) =>
+    private static IReadOnlyList<DestinationState> Others(
+        IReadOnlyList<DestinationState> tried, IReverseProxyFeature proxy) =>
         [.. tried.Where(d => d != proxy.ProxiedDestination)];
 
     /// <summary>

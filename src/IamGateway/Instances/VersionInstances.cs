@@ -10,6 +10,9 @@ internal sealed class VersionInstances(
 
     public static VersionInstances None { get; } = new([]);
 
+    /// <summary>The same without those of a version.</summary>
+    public VersionInstances Without(VersionId version) => new([.. _byVersion.Where(v => v.Version != version)]);
+
     public bool Has(VersionId version) => Of(version).Count > 0;
 
     public IReadOnlyList<DestinationState> Of(VersionId version)

@@ -199,6 +199,33 @@ public sealed class SessionsOnTheWayTests
     }
 
     [Fact]
+    public async Task InstancesOfThePin_RefuseConnections_MovesTheSessionUpWithoutAFailedRequest()
+    {
+        await using var site = await Site.StartAsync();
+        await site.GetAsync("/?set=mine");
+        await site.Gateway.SetWeightsAsync(("8.2.1", 99), ("8.3.0", 1));
+        await site.Gateway.SetWeightsAsync(("8.2.1", 100), ("8.3.0", 0));
+        Assert.Equal("8.2.1", await site.GetAsync("/", "mine"));
+        await site.Old.DisposeAsync();
+
+        Assert.Equal("8.3.0", await site.GetAsync("/", "mine"));
+        Assert.Equal("8.3.0", await site.GetAsync("/"));
+    }
+
+    [Fact]
+    public async Task OnlyInstance_RefusesConnections_IsRefusedWithNoInstance()
+    {
+        await using var site = await Site.StartAsync();
+        await site.GetAsync("/?set=mine");
+        await site.Old.DisposeAsync();
+
+        using var response = await site.SendAsync("/", "mine");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal("no_instance", response.Headers.GetValues("X-IamGateway-Refusal").Single());
+    }
+
+    [Fact]
     public async Task NoUsableInstanceOfTheNewest_IsRefusedAndNeverSentDown()
     {
         await using var site = await Site.StartAsync();

@@ -48,8 +48,13 @@ internal sealed class Backend : IAsyncDisposable
         return settings;
     }
 
+    private bool _isDisposed;
+
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         await _app.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
     }

@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using IamGateway.Tests.Histories;
+
+namespace IamGateway.Tests.Chaos;
+
+/// <summary>
+/// Histories under faults. IAMGATEWAY_CHAOS_SECONDS sets the length for each kind of store; a long run is made of rounds, each
+/// with a seed of its own (IAMGATEWAY_CHAOS_SEED repeats the faults of one, not their moments).
+/// </summary>
+public sealed class ChaosTests
+{
+    private const int RoundSeconds = 45;
+
+    /// <summary>IAMGATEWAY_CHAOS_STORE leaves one of them.</summary>
+    public static TheoryData<string> Stores =>
+        [.. Environment.GetEnvironmentVariable("IAMGATEWAY_CHAOS_STORE")?.Split(',') ?? ["standalone", "sentinel", "cluster"]];
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Rollouts_UnderFaults_NoSessionGoesBackAndNothingElseFails(string store)
+    {
+        var length = Variable("IAMGATEWAY_CHAOS_SECONDS") ?? 20;
+        var first = Variable("IAMGATEWAY_CHAOS_SEED") ?? Random.Shared.Next(1_000_000);
+        var started = Stopwatch.GetTimestamp();
+        for (var round = 0; round == 0 || Stopwatch.GetElapsedTime(started).TotalSeconds < length; round++)
+            await RunAsync(store, 2 + (first + round) % 2, first + round, TimeSpan.FromSeconds(Math.Min(length, RoundSeconds)));
+    }
+
+    private static int? Variable(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out var value) ? value : null;
+
+    private static async Task RunAsync(string store, int replicas, int seed, TimeSpan length)
+    {
+        Report($"# {store}, {replicas} replicas, seed {seed}");
+        await using var round = new ChaosRound(store, replicas, seed);
+        Verdict? verdict = null;
+        try
+        {
+            await round.RunAsync(length);
+            verdict = await round.JudgeAsync();
+            Report(Line(store, replicas, seed, round, verdict));
+            Check(round, verdict);
+        }
+        catch (Exception e)
+        {
+            verdict ??= await round.JudgeAsync();
+            Assert.Fail($"{store}, {replicas} replicas, seed {seed}: {e.Message}\n{verdict}\n{round.Dump(verdict)}");
+        }
+    }
+
+    private static void Check(ChaosRound round, Verdict verdict)
+    {
+        var tally = round.Tally;
+        Assert.True(verdict.IsClean, $"{verdict}");
+        Assert.All(round.Instances, i => Assert.Equal((0, 0), (i.OlderVersionRequests, i.HistoryDropped)));
+        Assert.Equal(0, round.ViolationsSeenByGateways);
+        Assert.DoesNotContain(tally.Requests, r => r.Outcome == RequestOutcome.Failed);
+        Assert.Empty(tally.RefusedWithoutReason);
+        var quiet = tally.Requests.Where(r => r.Begin >= round.QuietSince).ToArray();
+        Assert.NotEmpty(quiet);
+        Assert.All(quiet, r => Assert.True(r.Outcome is RequestOutcome.Ok or RequestOutcome.Aborted, $"{r}"));
+        // A round without these has shown nothing.
+        Assert.True(verdict.Migrations > 0);
+        Assert.NotEmpty(tally.Faults);
+    }
+
+    private static string Line(string store, int replicas, int seed, ChaosRound round, Verdict verdict)
+    {
+        var tally = round.Tally;
+        var refusals = string.Join(' ', tally.Refusals.Select(r => $"{r.Code}={r.Count}"));
+        var faults = string.Join(", ", tally.Faults.GroupBy(f => f.Name).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
+        return string.Join('\t',
+        [
+            store, $"{replicas}", $"{seed}", $"{tally.Requests.Count}", $"{verdict.Sessions}", $"{verdict.Migrations}",
+            $"{tally.Faults.Count}", $"{verdict.WentBack.Count + verdict.Overlapped.Count}",
+            $"{tally.Count(RequestOutcome.Failed)}", $"{tally.Count(RequestOutcome.Killed)}",
+            $"{tally.Count(RequestOutcome.Refused)}", refusals, $"{round.Dropped}", $"{round.SettledIn.TotalSeconds:0.0}",
+            $"{round.LongestWork.TotalSeconds:0.0}", $"{tally.LongestRefusal.TotalSeconds:0.0}", faults,
+        ]);
+    }
+
+    private static void Report(string line)
+    {
+        TestContext.Current.TestOutputHelper?.WriteLine(line);
+        if (Environment.GetEnvironmentVariable("IAMGATEWAY_CHAOS_REPORT") is { Length: > 0 } file)
+            File.AppendAllText(file, line + "\n");
+    }
+}

@@ -125,13 +125,24 @@ internal sealed partial class Replica
     private static bool DecidesUnderEarlier(GatewayRequest request, RoutingView view) =>
         !request.IsDecided && request.View is { } seen && seen.State.Revision < view.State.Revision;
 
+    // What is waited for may need a state that only the store has: another generation, an activation taken back. So this looks
+    // on, as the loop that called it cannot meanwhile.
     private async Task<bool> UntilAsync(RoutingView view, Func<bool> condition, CancellationToken stop)
     {
+        var looked = time.GetTimestamp();
         while (!condition())
         {
-            if (View.State.Revision != view.State.Revision)
+            if (View.State.Revision != view.State.Revision || View.State.Generation.Tag != view.State.Generation.Tag)
                 return false;
-            await Task.Delay(Step, time, stop);
+            if (await _wake.WaitAsync(TimeSpan.Zero, stop) || time.GetElapsedTime(looked) >= PollIntervalWhenAway)
+            {
+                await LookAsync();
+                looked = time.GetTimestamp();
+            }
+            else
+            {
+                await Task.Delay(Step, time, stop);
+            }
         }
 
         return true;

@@ -19,6 +19,7 @@ internal sealed partial class Replica(
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan PollIntervalWhenAway = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PatienceWhenAway = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan PatienceForState = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
@@ -271,8 +272,20 @@ internal sealed partial class Replica(
         if (!ReferenceEquals(view, View))
             return true;
         Wake();
-        return await CompletesAsync(changed, patience);
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var waited = time.GetElapsedTime(started);
+            // While the store is away nothing will come: a refusal is to be fast then.
+            var left = (IsStoreUp ? patience : Min(patience, PatienceWhenAway)) - waited;
+            if (left <= TimeSpan.Zero)
+                return false;
+            if (await CompletesAsync(changed, Min(left, PatienceWhenAway)))
+                return true;
+        }
     }
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private async Task<bool> CompletesAsync(Task task, TimeSpan patience)
     {

@@ -14,6 +14,11 @@ internal sealed class IssuedNames(
     SessionRules rules, IssuedBody body, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings,
     TimeProvider time)
 {
+    // The proxy takes the time that passes here for the instance's, and ends the response after RequestTimeout.
+    private TimeSpan Patience { get; } = settings.Options.Migration.MaxWait < settings.Options.RequestTimeout / 2
+        ? settings.Options.Migration.MaxWait
+        : settings.Options.RequestTimeout / 2;
+
     /// <summary>Looks at a response. After a refusal it must not leave.</summary>
     public ValueTask OnResponseAsync(
         HttpContext http, HttpResponseMessage response, GatewayRequest request, CancellationToken cancellation)
@@ -155,7 +160,7 @@ internal sealed class IssuedNames(
             return await IsFlushedAsync() && await IsLeasedAsync(request);
         }
 
-        var attempts = 0;
+        var started = time.GetTimestamp();
         while (true)
         {
             try
@@ -180,7 +185,8 @@ internal sealed class IssuedNames(
                 return true;
             }
 
-            if (++attempts > 3 || !await replica.NewerAsync(view, settings.Options.Migration.MaxWait))
+            var left = Patience - time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero || !await replica.NewerAsync(view, left))
                 return false;
             view = replica.View;
         }
@@ -210,7 +216,7 @@ internal sealed class IssuedNames(
     {
         try
         {
-            await outbox.FlushAsync(CancellationToken.None).WaitAsync(settings.Options.Migration.MaxWait, time);
+            await outbox.FlushAsync(CancellationToken.None).WaitAsync(Patience, time);
             return true;
         }
         catch (TimeoutException)

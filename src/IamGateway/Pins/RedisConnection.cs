@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using IamGateway.Recording;
 using StackExchange.Redis;
 
@@ -11,29 +12,39 @@ namespace IamGateway.Pins;
 internal sealed class RedisConnection : IAsyncDisposable
 {
     private const int FailuresToOpen = 3;
-    private readonly ConnectionMultiplexer _multiplexer;
+    private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
+    private readonly Lock _lock = new();
+    private readonly List<Action> _subscribers = [];
+    private readonly ConfigurationOptions _options;
+    private readonly RedisSentinels? _sentinels;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly TimeSpan _timeout;
+    private readonly ITimer? _following;
+    private ConnectionMultiplexer _multiplexer;
     private int _failures;
+    private int _isMoving;
 
     private RedisConnection(
-        ConnectionMultiplexer multiplexer, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics,
-        TimeProvider time)
+        ConnectionMultiplexer multiplexer, ConfigurationOptions options, RedisSentinels? sentinels, string keyPrefix,
+        TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
     {
         _multiplexer = multiplexer;
+        _options = options;
+        _sentinels = sentinels;
         _metrics = metrics;
         _time = time;
         _timeout = timeout;
         KeyPrefix = keyPrefix;
-        Database = multiplexer.GetDatabase();
         IsCluster = multiplexer.GetServers().Any(s => s.ServerType == ServerType.Cluster);
         metrics.StoreUp(true);
+        if (sentinels is not null)
+            _following = time.CreateTimer(_ => _ = FollowAsync(), null, FollowInterval, FollowInterval);
     }
 
     public string KeyPrefix { get; }
 
-    public IDatabase Database { get; }
+    public IDatabase Database => Volatile.Read(ref _multiplexer).GetDatabase();
 
     public bool IsCluster { get; }
 
@@ -68,29 +79,72 @@ internal sealed class RedisConnection : IAsyncDisposable
         options.ConfigCheckSeconds = 5;
         options.KeepAlive = 5;
         options.ConnectTimeout = 3000;
+        RedisSentinels? sentinels = null;
         try
         {
+            sentinels = await RedisSentinels.ConnectAsync(options, time);
+            if (sentinels is not null)
+            {
+                var primary = await sentinels.PrimaryAsync() ?? throw new TimeoutException("No sentinel answers.");
+                options = Direct(options, primary);
+            }
+
             var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(
                 TimeSpan.FromSeconds(10), time);
-            return new RedisConnection(multiplexer, keyPrefix, timeout, metrics, time);
+            return new RedisConnection(multiplexer, options, sentinels, keyPrefix, timeout, metrics, time);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
+            if (sentinels is not null)
+                await sentinels.DisposeAsync();
             throw new StoreUnavailableException(
                 $"no Redis answers at {string.Join(", ", options.EndPoints.Select(p => Format(p)))}", e);
         }
     }
 
-    private static string Format(System.Net.EndPoint endpoint) => endpoint switch
+    private static ConfigurationOptions Direct(ConfigurationOptions options, EndPoint primary)
     {
-        System.Net.DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
+        var direct = options.Clone();
+        direct.ServiceName = null;
+        direct.TieBreaker = "";
+        direct.EndPoints.Clear();
+        direct.EndPoints.Add(primary);
+        return direct;
+    }
+
+    private static string Format(EndPoint endpoint) => endpoint switch
+    {
+        DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
         _ => endpoint.ToString() ?? "",
     };
 
     public IEnumerable<IServer> Primaries() =>
         _multiplexer.GetServers().Where(s => s.IsConnected && !s.IsReplica && s.ServerType != ServerType.Sentinel);
 
-    public ISubscriber Subscriber => _multiplexer.GetSubscriber();
+    /// <summary>Calls back when a replica has published a change.</summary>
+    public async Task SubscribeAsync(Action changed)
+    {
+        ConnectionMultiplexer multiplexer;
+        lock (_lock)
+        {
+            _subscribers.Add(changed);
+            multiplexer = _multiplexer;
+        }
+
+        await SubscribeAsync(multiplexer, changed);
+    }
+
+    private async Task SubscribeAsync(ConnectionMultiplexer multiplexer, Action changed)
+    {
+        try
+        {
+            await multiplexer.GetSubscriber().SubscribeAsync(Channel, (_, _) => changed());
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // The library subscribes when it is connected again; polling makes up for what is missed until then.
+        }
+    }
 
     public ValueTask<T> RunAsync<T>(string operation, Func<IDatabase, Task<T>> call) =>
         RunAsync(operation, call, static (db, c) => c(db));
@@ -134,11 +188,48 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         try
         {
-            await _multiplexer.ConfigureAsync().WaitAsync(TimeSpan.FromSeconds(2), _time);
+            if (_sentinels is not null)
+                await FollowAsync();
+            else
+                await _multiplexer.ConfigureAsync().WaitAsync(TimeSpan.FromSeconds(2), _time);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             // The next call says whether it helped.
+        }
+    }
+
+    /// <summary>Moves to the primary that the sentinels name, if it is another one.</summary>
+    private async Task FollowAsync()
+    {
+        if (Interlocked.Exchange(ref _isMoving, 1) != 0)
+            return;
+        try
+        {
+            if (await _sentinels!.PrimaryAsync() is not { } primary || _multiplexer.GetEndPoints().Contains(primary))
+                return;
+            var next = await ConnectionMultiplexer.ConnectAsync(Direct(_options, primary));
+            ConnectionMultiplexer former;
+            Action[] subscribers;
+            lock (_lock)
+            {
+                former = _multiplexer;
+                Volatile.Write(ref _multiplexer, next);
+                subscribers = [.. _subscribers];
+            }
+
+            // Its calls in flight fail, as those of a store that is away.
+            await former.DisposeAsync();
+            foreach (var changed in subscribers)
+                await SubscribeAsync(next, changed);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // Asked again soon.
+        }
+        finally
+        {
+            Volatile.Write(ref _isMoving, 0);
         }
     }
 
@@ -180,5 +271,12 @@ internal sealed class RedisConnection : IAsyncDisposable
         return null;
     }
 
-    public async ValueTask DisposeAsync() => await _multiplexer.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (_following is not null)
+            await _following.DisposeAsync();
+        if (_sentinels is not null)
+            await _sentinels.DisposeAsync();
+        await _multiplexer.DisposeAsync();
+    }
 }

@@ -94,5 +94,5 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
     }
 
     public async ValueTask SubscribeAsync(Action changed) =>
-        await redis.Subscriber.SubscribeAsync(redis.Channel, (_, _) => changed());
+        await redis.SubscribeAsync(changed);
 }

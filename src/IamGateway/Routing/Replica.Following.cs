@@ -84,11 +84,14 @@ internal sealed partial class Replica
     private async Task PutAsync(RoutingState? expected, RoutingState next, string what)
     {
         next = next with { Sequence = Math.Max(next.Sequence, expected?.Sequence ?? 0) + 1 };
-        Log.StateChanged(logger, what, next.Revision);
-        if (await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
-            Adopt(next);
-        else
+        if (!await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
+        {
             Wake();
+            return;
+        }
+
+        Log.StateChanged(logger, what, next.Revision);
+        Adopt(next);
     }
 
     /// <summary>The registry's housekeeping: this replica's place in it, and the dead ones'.</summary>

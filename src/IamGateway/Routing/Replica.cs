@@ -176,9 +176,9 @@ internal sealed partial class Replica(
         {
             _wake.Release();
         }
-        catch (SemaphoreFullException)
+        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
         {
-            // It is awake already.
+            // It is awake already, or has ended before the last request that was cut off.
         }
     }
 

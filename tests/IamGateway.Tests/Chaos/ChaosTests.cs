@@ -22,13 +22,22 @@ public sealed class ChaosTests
         var length = Variable("IAMGATEWAY_CHAOS_SECONDS") ?? 20;
         var first = Variable("IAMGATEWAY_CHAOS_SEED") ?? Random.Shared.Next(1_000_000);
         var started = Stopwatch.GetTimestamp();
+        var problems = new List<string>();
         for (var round = 0; round == 0 || Stopwatch.GetElapsedTime(started).TotalSeconds < length; round++)
-            await RunAsync(store, 2 + (first + round) % 2, first + round, TimeSpan.FromSeconds(Math.Min(length, RoundSeconds)));
+        {
+            var problem = await RunAsync(
+                store, 2 + (first + round) % 2, first + round, TimeSpan.FromSeconds(Math.Min(length, RoundSeconds)));
+            if (problem is not null)
+                problems.Add(problem);
+        }
+
+        Assert.True(problems.Count == 0, string.Join("\n\n", problems));
     }
 
     private static int? Variable(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out var value) ? value : null;
 
-    private static async Task RunAsync(string store, int replicas, int seed, TimeSpan length)
+    /// <summary>Returns what was wrong in this round, or null.</summary>
+    private static async Task<string?> RunAsync(string store, int replicas, int seed, TimeSpan length)
     {
         Report($"# {store}, {replicas} replicas, seed {seed}");
         await using var round = new ChaosRound(store, replicas, seed);
@@ -39,11 +48,14 @@ public sealed class ChaosTests
             verdict = await round.JudgeAsync();
             Report(Line(store, replicas, seed, round, verdict));
             Check(round, verdict);
+            return null;
         }
         catch (Exception e)
         {
             verdict ??= await round.JudgeAsync();
-            Assert.Fail($"{store}, {replicas} replicas, seed {seed}: {e.Message}\n{verdict}\n{round.Dump(verdict)}");
+            var problem = $"{store}, {replicas} replicas, seed {seed}: {e.Message}\n{verdict}\n{round.Dump(verdict)}";
+            Report($"# PROBLEM {problem.ReplaceLineEndings(" ")}");
+            return problem;
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed class ChaosRound : IAsyncDisposable
     private long _lastSteady = Stopwatch.GetTimestamp();
     private volatile bool _isSteady = true;
     private volatile bool _faultsEnd;
+    private long _ended;
 
     public ChaosRound(string store, int replicas, int seed, IReadOnlyDictionary<string, string?>? settings = null)
     {
@@ -65,6 +66,18 @@ internal sealed class ChaosRound : IAsyncDisposable
 
     public async Task RunAsync(TimeSpan length)
     {
+        await RunFaultsAsync(length, () => false);
+        await Operator.SettleAsync();
+        SettledIn = Stopwatch.GetElapsedTime(_ended);
+        await CheckQuietAsync();
+    }
+
+    /// <summary>Ends as soon as the history shows a breach.</summary>
+    public Task RunUntilBreachAsync(TimeSpan length) => RunFaultsAsync(
+        length, () => !HistoryJudge.Judge(_instances.SelectMany(i => i.History)).IsClean);
+
+    private async Task RunFaultsAsync(TimeSpan length, Func<bool> isEnough)
+    {
         await StartAsync();
         await ActivateAsync("8.2.1", "8.3.0");
         var stop = Stopwatch.GetTimestamp() + (long)(length.TotalSeconds * Stopwatch.Frequency);
@@ -73,15 +86,14 @@ internal sealed class ChaosRound : IAsyncDisposable
         var faults = Task.WhenAll(
             WhileAsync(() => !_faultsEnd, FailStoreAsync(new Random(_random.Next()))),
             WhileAsync(() => !_faultsEnd, FailReplicaAsync(new Random(_random.Next()))));
-        await Task.WhenAny(steering, working, faults);
+        var first = Task.WhenAny(steering, working, faults);
+        while (!first.IsCompleted && !isEnough())
+            await Task.WhenAny(first, Task.Delay(1000));
         _faultsEnd = true;
         await faults;
-        var ended = Stopwatch.GetTimestamp();
+        _ended = Stopwatch.GetTimestamp();
         await steering;
         await working;
-        await Operator.SettleAsync();
-        SettledIn = Stopwatch.GetElapsedTime(ended);
-        await CheckQuietAsync();
     }
 
     private async Task StartAsync()

@@ -79,7 +79,7 @@ public sealed class ChaosTests
     {
         var tally = round.Tally;
         var refusals = string.Join(' ', tally.Refusals.Select(r => $"{r.Code}={r.Count}"));
-        var faults = string.Join(", ", tally.Faults.GroupBy(f => f.Name).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
+        var faults = string.Join("; ", tally.Faults.GroupBy(f => f.Name).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
         return string.Join('\t',
         [
             store, $"{replicas}", $"{seed}", $"{tally.Requests.Count}", $"{verdict.Sessions}", $"{verdict.Migrations}",

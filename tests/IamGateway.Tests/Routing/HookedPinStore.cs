@@ -13,6 +13,8 @@ internal sealed class HookedPinStore : IPinStore
 
     public Func<SessionKey, Task>? AfterLease { get; set; }
 
+    public Action<ClaimTerms>? BeforeApply { get; set; }
+
     public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
         _store.ClaimAsync(terms, request);
 
@@ -28,7 +30,11 @@ internal sealed class HookedPinStore : IPinStore
     public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) =>
         _store.LinkAsync(terms, name, root);
 
-    public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes) => _store.ApplyAsync(terms, writes);
+    public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
+    {
+        BeforeApply?.Invoke(terms);
+        return _store.ApplyAsync(terms, writes);
+    }
 
     public ValueTask<SessionRecord?> FindAsync(SessionKey name) => _store.FindAsync(name);
 

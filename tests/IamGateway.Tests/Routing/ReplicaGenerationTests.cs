@@ -63,6 +63,27 @@ public sealed class ReplicaGenerationTests
     }
 
     [Fact]
+    public async Task Acknowledge_QueueWaitsForAFurtherGeneration_ThatIsSeenMeanwhile()
+    {
+        await using var rig = new ReplicaRig(_store, _pins);
+        await rig.StartAsync("a");
+        await rig.ActivateAsync();
+        _pins.BeforeApply = terms =>
+        {
+            if (!terms.RunIds.Contains("run-3", StringComparison.Ordinal))
+                throw new StoreUnavailableException("The store is of another generation.");
+        };
+        rig.Outbox.Add(new StoreWrite(StoreWriteKind.Link, One, Target: Two));
+
+        _store.FailOver("run-2", _store.State);
+        Assert.True(await rig.Replica.WaitForAsync(s => s.Generation.RunIds.Contains("run-2"), ReplicaRig.Patience));
+        _store.FailOver("run-3", _store.State);
+
+        Assert.True(await rig.Replica.WaitForAsync(
+            s => s.Generation.RunIds.Contains("run-3") && s.GenerationAcknowledged, ReplicaRig.Patience));
+    }
+
+    [Fact]
     public async Task Lease_SecondSessionFailedAtFirst_BothAreLeased()
     {
         await using var rig = new ReplicaRig(_store, _pins);

@@ -14,8 +14,6 @@ namespace IamGateway.Tests.Routing;
 /// <summary>One replica without listeners, on stores of the test. Its versions are 8.2.1, active, and 8.3.0.</summary>
 internal sealed class ReplicaRig : IAsyncDisposable
 {
-    private readonly StoreOutbox _outbox;
-
     public ReplicaRig(IRoutingStore store, IPinStore pins)
     {
         var problems = new ConfigurationProblems();
@@ -30,18 +28,20 @@ internal sealed class ReplicaRig : IAsyncDisposable
         var settings = GatewaySettingsReader.Read(configuration, "Test", problems)
             ?? throw new InvalidOperationException(string.Join('\n', problems.Lines));
         var metrics = new GatewayMetrics();
-        _outbox = new StoreOutbox(pins, metrics, TimeProvider.System);
+        Outbox = new StoreOutbox(pins, metrics, TimeProvider.System);
         Replica = new Replica(
-            store, pins, _outbox, InFlight, new InstanceTable(settings), settings, metrics, TimeProvider.System,
+            store, pins, Outbox, InFlight, new InstanceTable(settings), settings, metrics, TimeProvider.System,
             NullLogger<Replica>.Instance);
         Names = new IssuedNames(
-            settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, _outbox, settings,
+            settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, Outbox, settings,
             TimeProvider.System);
     }
 
     public Replica Replica { get; }
 
     public InFlight InFlight { get; } = new();
+
+    public StoreOutbox Outbox { get; }
 
     public IssuedNames Names { get; }
 

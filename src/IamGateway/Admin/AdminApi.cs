@@ -1,3 +1,5 @@
+using IamGateway.Routing;
+
 namespace IamGateway.Admin;
 
 /// <summary>The admin API: one file a resource.</summary>
@@ -5,7 +7,7 @@ internal static class AdminApi
 {
     public static void MapAdminApi(this IEndpointRouteBuilder app)
     {
-        var api = app.MapGroup("/api/v1");
+        var api = app.MapGroup("/api/v1").AddEndpointFilter(RefuseBeforeTheFirstStateAsync);
         api.MapStatus();
         api.MapVersions();
         api.MapWeights();
@@ -13,5 +15,15 @@ internal static class AdminApi
         api.MapSessions();
         api.MapReplicas();
         api.MapEvents();
+    }
+
+    // The listener is open while the replica still waits for the store, so that health can be asked.
+    private static async ValueTask<object?> RefuseBeforeTheFirstStateAsync(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var replica = context.HttpContext.RequestServices.GetRequiredService<Replica>();
+        return replica.HasView
+            ? await next(context)
+            : AdminProblems.Of(503, "not_ready", replica.NotReadyReason ?? "The gateway is starting; try again.");
     }
 }

@@ -37,6 +37,8 @@ internal sealed partial class Replica(
     /// <summary>The state this replica applies. Not there before <see cref="StartAsync"/> is through.</summary>
     public RoutingView View => Volatile.Read(ref _view!);
 
+    public bool HasView => Volatile.Read(ref _view) is not null;
+
     public long Id => _me?.Id ?? 0;
 
     public string Name => _me?.Name ?? "starting";

@@ -25,6 +25,8 @@ internal sealed class ChaosRound : IAsyncDisposable
     private long _lastSteady = Stopwatch.GetTimestamp();
     private volatile bool _isSteady = true;
     private volatile bool _faultsEnd;
+    private readonly CancellationTokenSource _disposed = new();
+    private Task _watching = Task.CompletedTask;
     private long _ended;
 
     public ChaosRound(string store, int replicas, int seed, IReadOnlyDictionary<string, string?>? settings = null)
@@ -67,6 +69,8 @@ internal sealed class ChaosRound : IAsyncDisposable
     public async Task RunAsync(TimeSpan length)
     {
         await RunFaultsAsync(length, () => false);
+        // So long it may take until a replica notices.
+        await Task.Delay(2000);
         await Operator.SettleAsync();
         SettledIn = Stopwatch.GetElapsedTime(_ended);
         await CheckQuietAsync();
@@ -98,6 +102,7 @@ internal sealed class ChaosRound : IAsyncDisposable
 
     private async Task StartAsync()
     {
+        _watching = Tally.WatchAsync(_disposed.Token);
         Started = Stopwatch.GetTimestamp();
         StartedAt = DateTime.Now;
         await _store.StartAsync();
@@ -288,5 +293,8 @@ internal sealed class ChaosRound : IAsyncDisposable
         foreach (var instance in _instances)
             await instance.DisposeAsync();
         await _store.DisposeAsync();
+        await _disposed.CancelAsync();
+        await _watching;
+        _disposed.Dispose();
     }
 }

@@ -87,6 +87,7 @@ public sealed class ChaosTests
             $"{tally.Count(RequestOutcome.Failed)}", $"{tally.Count(RequestOutcome.Killed)}",
             $"{tally.Count(RequestOutcome.Refused)}", refusals, $"{round.Dropped}", $"{round.SettledIn.TotalSeconds:0.0}",
             $"{round.LongestWork.TotalSeconds:0.0}", $"{tally.LongestRefusal.TotalSeconds:0.0}", faults,
+            $"{tally.Stalls}",
         ]);
     }
 

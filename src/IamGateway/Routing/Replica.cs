@@ -30,6 +30,7 @@ internal sealed partial class Replica(
     private ReplicaEntry? _me;
     private Task _loops = Task.CompletedTask;
     private long _fulfilled;
+    private long? _strangeSince;
     private string? _acknowledgedGeneration;
     private string? _namesPutBackIn;
     private bool _isServing;
@@ -69,17 +70,17 @@ internal sealed partial class Replica(
     public async Task StartAsync(string name, string adminAddress, CancellationToken cancellation)
     {
         await store.SubscribeAsync(Wake);
-        var firstLook = time.GetTimestamp();
         while (_me is null)
         {
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                await TryRegisterAsync(name, adminAddress, time.GetElapsedTime(firstLook) >= PatienceForState);
+                await TryRegisterAsync(name, adminAddress);
             }
             catch (StoreUnavailableException e)
             {
                 NotReadyReason = e.Message;
+                _strangeSince = null;
             }
 
             if (_me is null)
@@ -105,16 +106,27 @@ internal sealed partial class Replica(
         }
     }
 
-    private async Task TryRegisterAsync(string name, string adminAddress, bool mayCreate)
+    /// <summary>
+    /// Another replica may be about to put its state back into a store that has lost it or holds an older one; what is made of
+    /// that here would forget what was newest. The time begins when the store answers: before, nobody could put it back.
+    /// </summary>
+    private bool IsLeftToOthers(StoredRouting stored)
+    {
+        if (store is MemoryRoutingStore || stored.State is { } state && !stored.RunIds.Except(state.Generation.RunIds).Any())
+            return false;
+        _strangeSince ??= time.GetTimestamp();
+        return time.GetElapsedTime(_strangeSince.Value) < settings.Options.Store.RestoreWait;
+    }
+
+    private async Task TryRegisterAsync(string name, string adminAddress)
     {
         var stored = await store.ReadAsync(null);
+        if (IsLeftToOthers(stored))
+            return;
         var state = stored.State;
         var now = time.GetUtcNow();
         if (state is null)
         {
-            // Another replica may be about to put its state back; making one anew would forget what was newest.
-            if (store is not MemoryRoutingStore && !mayCreate)
-                return;
             if ((settings.Initial ?? Single(settings.Versions)) is not { } initial)
             {
                 NotReadyReason = "There is no routing state and no one version is configured; "

@@ -130,6 +130,7 @@ internal sealed class ChaosRound : IAsyncDisposable
             ["Kestrel:Endpoints:Admin:Url"] = $"http://127.0.0.1:{admin}",
             ["ConnectionStrings:Redis"] = _store.ConnectionString(index),
             ["IamGateway:Store:KeyPrefix"] = "chaos",
+            ["IamGateway:Store:RestoreWait"] = "00:00:03",
             ["IamGateway:RequestTimeout"] = "00:00:02",
             ["IamGateway:Migration:MaxDeferral"] = "00:00:01",
             ["IamGateway:Migration:MaxWait"] = "00:00:03",

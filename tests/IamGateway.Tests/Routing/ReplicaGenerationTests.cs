@@ -47,6 +47,42 @@ public sealed class ReplicaGenerationTests
     }
 
     [Fact]
+    public async Task Start_StoreWasAwayForLongAndComesBackEmpty_LeavesItToOthersToPutTheStateBack()
+    {
+        var away = TimeSpan.FromSeconds(1);
+        var started = TimeProvider.System.GetTimestamp();
+        var answers = 0;
+        _store.BeforeRead = _ =>
+        {
+            if (TimeProvider.System.GetElapsedTime(started) < away)
+                throw new StoreUnavailableException("away");
+            // The first answer finds nothing; then another replica has put its state back.
+            if (++answers == 2)
+                _store.FailOver("run-1", RolloutStates.Active());
+        };
+        await using var rig = new ReplicaRig(_store, _pins);
+
+        await rig.StartAsync("b");
+
+        Assert.Equal(RoutingPhase.Active, rig.Replica.View.State.Phase);
+        Assert.Equal(["a", "b"], rig.Replica.View.State.Replicas.Select(r => r.Name));
+    }
+
+    [Fact]
+    public async Task Look_TwoHistoriesHoldAProcessOfOneAddress_TheOtherOneIsForgotten()
+    {
+        await using var rig = new ReplicaRig(_store, _pins);
+        await rig.StartAsync("a");
+        var twin = _store.State!.Replicas.Single() with { Id = 1 };
+
+        _store.Change(s => s.Restore(twin));
+
+        Assert.True(await rig.Replica.WaitForAsync(
+            s => s.Replicas.Any(r => r.Id == twin.Id && r.Forgotten), ReplicaRig.Patience));
+        Assert.False(rig.Replica.IsForgotten);
+    }
+
+    [Fact]
     public async Task Acknowledge_RequestOfTheGenerationBeforeIsAtWork_WaitsForItsEnd()
     {
         await using var rig = new ReplicaRig(_store, _pins);

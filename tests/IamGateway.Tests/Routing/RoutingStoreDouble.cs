@@ -40,8 +40,12 @@ internal sealed class RoutingStoreDouble : IRoutingStore
         _changed?.Invoke();
     }
 
+    /// <summary>Called before every read, with what it is about to find; it may throw.</summary>
+    public Action<RoutingState?>? BeforeRead { get; set; }
+
     public ValueTask<StoredRouting> ReadAsync(RoutingState? known)
     {
+        BeforeRead?.Invoke(State);
         lock (_lock)
             return new(new StoredRouting(_state, _runIds));
     }

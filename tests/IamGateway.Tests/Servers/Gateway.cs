@@ -70,6 +70,7 @@ internal sealed class Gateway : IAsyncDisposable
         ["Kestrel:Endpoints:Admin:Url"] = "http://127.0.0.1:0",
         ["Logging:LogLevel:Default"] = "Warning",
         ["IamGateway:Store:StateFile"] = "",
+        ["IamGateway:Store:RestoreWait"] = "00:00:00.500",
         // A busy machine is no store that is away; tests of that set their own.
         ["IamGateway:Store:Timeout"] = "00:00:05",
         ["IamGateway:Versions:Initial"] = "8.2.1",

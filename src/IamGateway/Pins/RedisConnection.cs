@@ -219,7 +219,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             }
 
             // Its calls in flight fail, as those of a store that is away.
-            await former.DisposeAsync();
+            await CloseAsync(former);
             foreach (var changed in subscribers)
                 await SubscribeAsync(next, changed);
         }
@@ -285,6 +285,19 @@ internal sealed class RedisConnection : IAsyncDisposable
             await _following.DisposeAsync();
         if (_sentinels is not null)
             await _sentinels.DisposeAsync();
-        await _multiplexer.DisposeAsync();
+        await CloseAsync(_multiplexer);
+    }
+
+    // Not disposed of, which waits for commands that a server which hangs may never answer.
+    private async Task CloseAsync(ConnectionMultiplexer multiplexer)
+    {
+        try
+        {
+            await multiplexer.CloseAsync(allowCommandsToComplete: false).WaitAsync(TimeSpan.FromSeconds(2), _time);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // It ends with the process.
+        }
     }
 }

@@ -172,6 +172,19 @@ internal sealed partial class RedisPinStore : IPinStore
 
     public async ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
     {
+        try
+        {
+            return await CountAllAsync(cancellation);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // The connection may be exchanged for one to another primary while the keys are gone through.
+            throw new StoreUnavailableException("The store went away while its sessions were counted.", e);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<int, long>> CountAllAsync(CancellationToken cancellation)
+    {
         var counts = new Dictionary<int, long>();
         foreach (var server in _redis.Primaries())
         {

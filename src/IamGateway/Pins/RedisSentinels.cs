@@ -4,8 +4,9 @@ using StackExchange.Redis;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// Asks the sentinels where the primary is. The library's own following of a fail-over is not used: a former primary that comes
-/// back is a primary to it as well, until it is told otherwise, and may be the one that it goes on talking to.
+/// Asks the sentinels where the primary is. The library's own following of a fail-over is not used: a former primary
+/// that comes back is a primary to it as well, until it is told otherwise, and may be the one that it goes on talking
+/// to.
 /// </summary>
 internal sealed class RedisSentinels : IAsyncDisposable
 {

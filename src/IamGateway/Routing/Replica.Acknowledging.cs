@@ -125,8 +125,8 @@ internal sealed partial class Replica
     private static bool DecidesUnderEarlier(GatewayRequest request, RoutingView view) =>
         !request.IsDecided && request.View is { } seen && seen.State.Revision < view.State.Revision;
 
-    // What is waited for may need a state that only the store has: another generation, an activation taken back. So this looks
-    // on, as the loop that called it cannot meanwhile.
+    // What is waited for may need a state that only the store has: another generation, an activation taken back. So
+    // this looks on, as the loop that called it cannot meanwhile.
     private async Task<bool> UntilAsync(RoutingView view, Func<bool> condition, CancellationToken stop)
     {
         var looked = time.GetTimestamp();

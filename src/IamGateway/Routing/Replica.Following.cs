@@ -110,9 +110,9 @@ internal sealed partial class Replica
         if (state.Know(settings.Versions, time.GetUtcNow()) != state)
             await ChangeAsync(s => s.Know(settings.Versions, time.GetUtcNow()), Name, "versions.known", null);
         // Two histories that meet may both hold a process of this admin address; this one has it now.
-        foreach (var twin in state.Replicas.Where(r => !r.Forgotten && r.Id != Id && r.AdminAddress == _me!.AdminAddress))
+        foreach (var twin in state.Replicas.Where(r => r.Id != Id && r.AdminAddress == _me!.AdminAddress))
         {
-            if (!IsLeaving)
+            if (!twin.Forgotten && !IsLeaving)
                 await ChangeAsync(s => s.Forget(twin.Id), Name, "replica.forgotten", twin.Name);
         }
 

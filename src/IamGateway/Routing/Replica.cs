@@ -20,6 +20,7 @@ internal sealed partial class Replica(
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan PollIntervalWhenAway = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan PatienceWhenAway = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan PatienceForLoops = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PatienceForState = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
@@ -107,12 +108,15 @@ internal sealed partial class Replica(
     }
 
     /// <summary>
-    /// Another replica may be about to put its state back into a store that has lost it or holds an older one; what is made of
-    /// that here would forget what was newest. The time begins when the store answers: before, nobody could put it back.
+    /// Another replica may be about to put its state back into a store that has lost it or holds an older one; what is
+    /// made of that here would forget what was newest. The time begins when the store answers: before, nobody could put
+    /// it back.
     /// </summary>
     private bool IsLeftToOthers(StoredRouting stored)
     {
-        if (store is MemoryRoutingStore || stored.State is { } state && !stored.RunIds.Except(state.Generation.RunIds).Any())
+        if (store is MemoryRoutingStore)
+            return false;
+        if (stored.State is { } state && !stored.RunIds.Except(state.Generation.RunIds).Any())
             return false;
         _strangeSince ??= time.GetTimestamp();
         return time.GetElapsedTime(_strangeSince.Value) < settings.Options.Store.RestoreWait;
@@ -162,7 +166,7 @@ internal sealed partial class Replica(
     /// </summary>
     public async Task LeaveAsync(CancellationToken cancellation)
     {
-        if (_me is null)
+        if (_me is null || _stop.IsCancellationRequested)
             return;
         try
         {
@@ -178,7 +182,14 @@ internal sealed partial class Replica(
         }
 
         await _stop.CancelAsync();
-        await _loops;
+        try
+        {
+            await _loops.WaitAsync(PatienceForLoops, time, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            // Whatever a store does, the process ends.
+        }
     }
 
     // The semaphore stays: the store's subscription may call to the very end, and it holds nothing of the system.

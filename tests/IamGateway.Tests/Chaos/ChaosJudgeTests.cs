@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace IamGateway.Tests.Chaos;
 
-/// <summary>Chaos that never finds anything is not trusted: without a rule of the guarantee it must see it broken.</summary>
+/// <summary>
+/// Chaos that never finds anything is not trusted: without a rule of the guarantee it must see it broken.
+/// </summary>
+[Collection(ChaosAlone.Name)]
 public sealed class ChaosJudgeTests
 {
     [Theory]

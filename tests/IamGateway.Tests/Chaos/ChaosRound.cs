@@ -6,7 +6,8 @@ using IamGateway.Tests.Servers;
 namespace IamGateway.Tests.Chaos;
 
 /// <summary>
-/// Two rollouts, one straight after the other, under users and faults, then a quiet time in which no request may be refused.
+/// Two rollouts, one straight after the other, under users and faults, then a quiet time in which no request may be
+/// refused.
 /// </summary>
 internal sealed class ChaosRound : IAsyncDisposable
 {
@@ -52,7 +53,9 @@ internal sealed class ChaosRound : IAsyncDisposable
 
     public RolloutOperator Operator => _operator!;
 
-    /// <summary>Sessions given up because a name of theirs may have died with its replica in the steady state.</summary>
+    /// <summary>
+    /// Sessions given up because a name of theirs may have died with its replica in the steady state.
+    /// </summary>
     public int Dropped { get; private set; }
 
     public double ViolationsSeenByGateways { get; private set; }
@@ -60,7 +63,9 @@ internal sealed class ChaosRound : IAsyncDisposable
     /// <summary>The time from the end of the last fault to a settled state.</summary>
     public TimeSpan SettledIn { get; private set; }
 
-    /// <summary>The longest that an instance was at work; more than RequestTimeout would void what is promised.</summary>
+    /// <summary>
+    /// The longest that an instance was at work; more than RequestTimeout would void what is promised.
+    /// </summary>
     public TimeSpan LongestWork { get; private set; }
 
     /// <summary>Requests from this moment on are of the quiet time.</summary>
@@ -131,6 +136,7 @@ internal sealed class ChaosRound : IAsyncDisposable
             ["ConnectionStrings:Redis"] = _store.ConnectionString(index),
             ["IamGateway:Store:KeyPrefix"] = "chaos",
             ["IamGateway:Store:RestoreWait"] = "00:00:03",
+            ["IamGateway:Store:Timeout"] = "00:00:00.500",
             ["IamGateway:RequestTimeout"] = "00:00:02",
             ["IamGateway:Migration:MaxDeferral"] = "00:00:01",
             ["IamGateway:Migration:MaxWait"] = "00:00:03",
@@ -206,7 +212,8 @@ internal sealed class ChaosRound : IAsyncDisposable
                 });
                 break;
             case < 4:
-                await Tally.RunAsync("replica paused", () => replica.PauseAsync(TimeSpan.FromMilliseconds(random.Next(1000, 3000))));
+                var pause = TimeSpan.FromMilliseconds(random.Next(1000, 3000));
+                await Tally.RunAsync("replica paused", () => replica.PauseAsync(pause));
                 break;
             default:
                 await Tally.RunAsync("replica restarted (SIGTERM)", async () =>
@@ -241,7 +248,8 @@ internal sealed class ChaosRound : IAsyncDisposable
         foreach (var replica in _replicas)
         {
             var metrics = await replica.Admin.GetStringAsync("/metrics");
-            var line = metrics.Split('\n').First(l => l.StartsWith("iamgateway_violations_total ", StringComparison.Ordinal));
+            var line = metrics.Split('\n')
+                .First(l => l.StartsWith("iamgateway_violations_total ", StringComparison.Ordinal));
             ViolationsSeenByGateways += double.Parse(line.Split(' ')[1]);
         }
     }

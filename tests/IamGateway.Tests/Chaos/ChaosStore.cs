@@ -23,5 +23,6 @@ internal abstract class ChaosStore : IAsyncDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 
-    protected static TimeSpan Between(Random random, int low, int high) => TimeSpan.FromMilliseconds(random.Next(low, high));
+    protected static TimeSpan Between(Random random, int low, int high) =>
+        TimeSpan.FromMilliseconds(random.Next(low, high));
 }

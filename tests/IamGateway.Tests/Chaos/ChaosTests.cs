@@ -4,16 +4,20 @@ using IamGateway.Tests.Histories;
 namespace IamGateway.Tests.Chaos;
 
 /// <summary>
-/// Histories under faults. IAMGATEWAY_CHAOS_SECONDS sets the length for each kind of store; a long run is made of rounds, each
-/// with a seed of its own (IAMGATEWAY_CHAOS_SEED repeats the faults of one, not their moments).
+/// Histories under faults. IAMGATEWAY_CHAOS_SECONDS sets the length for each kind of store; a long run is made of
+/// rounds, each with a seed of its own (IAMGATEWAY_CHAOS_SEED repeats the faults of one, not their moments).
 /// </summary>
+[Collection(ChaosAlone.Name)]
 public sealed class ChaosTests
 {
     private const int RoundSeconds = 45;
 
     /// <summary>IAMGATEWAY_CHAOS_STORE leaves one of them.</summary>
     public static TheoryData<string> Stores =>
-        [.. Environment.GetEnvironmentVariable("IAMGATEWAY_CHAOS_STORE")?.Split(',') ?? ["standalone", "sentinel", "cluster"]];
+    [
+        .. Environment.GetEnvironmentVariable("IAMGATEWAY_CHAOS_STORE")?.Split(',')
+            ?? ["standalone", "sentinel", "cluster"],
+    ];
 
     [Theory]
     [MemberData(nameof(Stores))]
@@ -34,7 +38,8 @@ public sealed class ChaosTests
         Assert.True(problems.Count == 0, string.Join("\n\n", problems));
     }
 
-    private static int? Variable(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out var value) ? value : null;
+    private static int? Variable(string name) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), out var value) ? value : null;
 
     /// <summary>Returns what was wrong in this round, or null.</summary>
     private static async Task<string?> RunAsync(string store, int replicas, int seed, TimeSpan length)
@@ -79,14 +84,16 @@ public sealed class ChaosTests
     {
         var tally = round.Tally;
         var refusals = string.Join(' ', tally.Refusals.Select(r => $"{r.Code}={r.Count}"));
-        var faults = string.Join("; ", tally.Faults.GroupBy(f => f.Name).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
+        var faults = string.Join(
+            "; ", tally.Faults.GroupBy(f => f.Name).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
         return string.Join('\t',
         [
             store, $"{replicas}", $"{seed}", $"{tally.Requests.Count}", $"{verdict.Sessions}", $"{verdict.Migrations}",
             $"{tally.Faults.Count}", $"{verdict.WentBack.Count + verdict.Overlapped.Count}",
             $"{tally.Count(RequestOutcome.Failed)}", $"{tally.Count(RequestOutcome.Killed)}",
-            $"{tally.Count(RequestOutcome.Refused)}", refusals, $"{round.Dropped}", $"{round.SettledIn.TotalSeconds:0.0}",
-            $"{round.LongestWork.TotalSeconds:0.0}", $"{tally.LongestRefusal.TotalSeconds:0.0}", faults,
+            $"{tally.Count(RequestOutcome.Refused)}", refusals, $"{round.Dropped}",
+            $"{round.SettledIn.TotalSeconds:0.0}", $"{round.LongestWork.TotalSeconds:0.0}",
+            $"{tally.LongestRefusal.TotalSeconds:0.0}", faults,
             $"{tally.Stalls}",
         ]);
     }

@@ -3,15 +3,16 @@ using System.Diagnostics;
 namespace IamGateway.Tests.Chaos;
 
 /// <summary>
-/// Three primaries without replicas. No FLUSHALL: it keeps the run id, and on a Cluster nothing else tells a script on another
-/// shard than the routing state's, so that it is noticed within a second only (a documented limit).
+/// Three primaries without replicas. No FLUSHALL: it keeps the run id, and on a Cluster nothing else tells a script on
+/// another shard than the routing state's, so that it is noticed within a second only (a documented limit).
 /// </summary>
 internal sealed class ClusterStore : ChaosStore
 {
     private readonly RedisNode[] _nodes =
     [
         .. Enumerable.Range(0, 3).Select(_ => new RedisNode(
-            "redis-server", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")),
+            "redis-server", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+            "--cluster-require-full-coverage", "no")),
     ];
 
     public override async Task StartAsync()

@@ -5,7 +5,9 @@ using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Chaos;
 
-/// <summary>A gateway that runs as a process of its own on fixed ports and is killed, stopped and started again.</summary>
+/// <summary>
+/// A gateway that runs as a process of its own on fixed ports and is killed, stopped and started again.
+/// </summary>
 internal sealed class GatewayReplica(int index, int proxyPort, int adminPort, string[] arguments) : IAsyncDisposable
 {
     private const int ConfigurationExitCode = 78;
@@ -28,7 +30,11 @@ internal sealed class GatewayReplica(int index, int proxyPort, int adminPort, st
 
     private static HttpClient NewAdmin(int port)
     {
-        var admin = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(10) };
+        var admin = new HttpClient
+        {
+            BaseAddress = new Uri($"http://127.0.0.1:{port}"),
+            Timeout = TimeSpan.FromSeconds(10),
+        };
         admin.DefaultRequestHeaders.Add("X-Api-Key", Gateway.Key);
         return admin;
     }
@@ -47,7 +53,11 @@ internal sealed class GatewayReplica(int index, int proxyPort, int adminPort, st
             if (!process.Process.HasExited)
                 break;
             if (process.Process.ExitCode != ConfigurationExitCode)
-                throw new InvalidOperationException($"The gateway ended with {process.Process.ExitCode}: {process.Output}");
+            {
+                throw new InvalidOperationException(
+                    $"The gateway ended with {process.Process.ExitCode}: {process.Output}");
+            }
+
             await RetireAsync();
         }
 
@@ -92,7 +102,11 @@ internal sealed class GatewayReplica(int index, int proxyPort, int adminPort, st
         await current.Process.SignalAsync("TERM");
         await current.Process.Process.WaitForExitAsync(patience.Token);
         if (current.Process.Process.ExitCode != 0)
-            throw new InvalidOperationException($"SIGTERM ended in {current.Process.Process.ExitCode}: {current.Process.Output}");
+        {
+            throw new InvalidOperationException(
+                $"SIGTERM ended in {current.Process.Process.ExitCode}: {current.Process.Output}");
+        }
+
         await RetireAsync();
     }
 

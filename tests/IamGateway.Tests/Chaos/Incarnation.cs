@@ -28,7 +28,8 @@ internal sealed class Incarnation(int replica, ServerProcess process)
     }
 
     /// <summary>
-    /// Whether it was killed between two moments, or paused for so long that the instance's answer was late when it went on.
+    /// Whether it was killed between two moments, or paused for so long that the instance's answer was late when it
+    /// went on.
     /// </summary>
     public bool WasOut(long begin, long end) =>
         KilledAt is > 0 and var killed && begin <= killed && killed <= end

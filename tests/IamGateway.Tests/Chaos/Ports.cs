@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace IamGateway.Tests.Chaos;
 
 /// <summary>
-/// Ports for servers that are killed and come back on the same one: below the range from which the system takes the ports of
-/// outgoing connections, so that none of those sits on it meanwhile.
+/// Ports for servers that are killed and come back on the same one: below the range from which the system takes the
+/// ports of outgoing connections, so that none of those sits on it meanwhile.
 /// </summary>
 internal static class Ports
 {

@@ -6,7 +6,9 @@ using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Chaos;
 
-/// <summary>A redis-server or redis-sentinel that can be killed and started again on its port, with or without its data.</summary>
+/// <summary>
+/// A redis-server or redis-sentinel that can be killed and started again on its port, with or without its data.
+/// </summary>
 internal sealed class RedisNode(string program, params string[] arguments) : IAsyncDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-chaos-");
@@ -30,14 +32,16 @@ internal sealed class RedisNode(string program, params string[] arguments) : IAs
         {
             // A sentinel rewrites its file.
             var file = Path.Combine(_directory.FullName, "sentinel.conf");
-            File.WriteAllText(file, $"port {Port}\nbind 127.0.0.1\ndir {_directory.FullName}\n{string.Join('\n', arguments)}\n");
+            File.WriteAllLines(
+                file, [$"port {Port}", "bind 127.0.0.1", $"dir {_directory.FullName}", .. arguments]);
             arguments = [];
             return [file];
         }
 
         return
         [
-            "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory.FullName,
+            "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", _directory.FullName,
         ];
     }
 
@@ -99,8 +103,8 @@ internal sealed class RedisNode(string program, params string[] arguments) : IAs
     }
 
     /// <summary>
-    /// Stops this replica and lays a command into its hands that drops the connection to its primary, unread, as soon as it
-    /// goes on: what the primary sends from now on is lost.
+    /// Stops this replica and lays a command into its hands that drops the connection to its primary, unread, as soon
+    /// as it goes on: what the primary sends from now on is lost.
     /// </summary>
     public async Task<IDisposable> StopHearingAsync()
     {

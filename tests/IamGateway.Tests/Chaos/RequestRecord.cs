@@ -10,7 +10,9 @@ internal enum RequestOutcome
     /// <summary>The client went away on purpose.</summary>
     Aborted,
 
-    /// <summary>It failed, and was at work on a process that was killed or paused for longer than a request may take.</summary>
+    /// <summary>
+    /// It failed, and was at work on a process that was killed or paused for longer than a request may take.
+    /// </summary>
     Killed,
 
     Failed,

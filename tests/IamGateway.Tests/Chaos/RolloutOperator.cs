@@ -48,7 +48,9 @@ internal sealed class RolloutOperator(IReadOnlyList<GatewayReplica> replicas, Ra
             .First(v => v.GetProperty("version").GetString() == version).GetProperty("state").GetString();
     }
 
-    /// <summary>Waits until every replica has applied the same quiet state and nothing dead is in the registry.</summary>
+    /// <summary>
+    /// Waits until every replica has applied the same quiet state and nothing dead is in the registry.
+    /// </summary>
     public async Task SettleAsync()
     {
         foreach (var replica in replicas)

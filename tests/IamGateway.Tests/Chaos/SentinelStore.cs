@@ -1,6 +1,8 @@
 namespace IamGateway.Tests.Chaos;
 
-/// <summary>A primary, two replicas and three sentinels, configured as the documentation asks (min-replicas-to-write).</summary>
+/// <summary>
+/// A primary, two replicas and three sentinels, configured as the documentation asks (min-replicas-to-write).
+/// </summary>
 internal sealed class SentinelStore : ChaosStore
 {
     private const string Name = "iam";
@@ -13,7 +15,9 @@ internal sealed class SentinelStore : ChaosStore
         "--repl-ping-replica-period", "1",
     ];
 
-    private readonly RedisNode[] _nodes = [.. Enumerable.Range(0, 3).Select(_ => new RedisNode("redis-server", Arguments))];
+    private readonly RedisNode[] _nodes =
+        [.. Enumerable.Range(0, 3).Select(_ => new RedisNode("redis-server", Arguments))];
+
     private readonly List<RedisNode> _sentinels = [];
 
     public override async Task StartAsync()
@@ -49,7 +53,9 @@ internal sealed class SentinelStore : ChaosStore
         new("primary killed, back empty", async r => await AfterwardsAsync(
             (await PrimaryAsync()).RestartEmptyAsync(Between(r, 0, 500)))),
         new("flushall", async _ => await (await PrimaryAsync()).SayAsync("FLUSHALL")),
-        new("fail-over by command", async _ => await AfterwardsAsync(_sentinels[0].TrySayAsync("SENTINEL", "FAILOVER", Name))),
+        new(
+            "fail-over by command",
+            async _ => await AfterwardsAsync(_sentinels[0].TrySayAsync("SENTINEL", "FAILOVER", Name))),
         new("store paused", PauseAsync),
     ];
 

@@ -39,8 +39,8 @@ internal sealed class Session
     }
 
     /// <summary>
-    /// Ends the session if a name of it may have been queued only, on a process that is dead: without the witness cookie such a
-    /// name is lost, which is a documented limit.
+    /// Ends the session if a name of it may have been queued only, on a process that is dead: without the witness
+    /// cookie such a name is lost, which is a documented limit.
     /// </summary>
     public bool DropIfAtRisk(Incarnation dead, long since)
     {

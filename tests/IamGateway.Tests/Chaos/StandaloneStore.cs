@@ -2,7 +2,9 @@ using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Chaos;
 
-/// <summary>One redis-server; each replica of the gateway reaches it through a network of its own that can be cut.</summary>
+/// <summary>
+/// One redis-server; each replica of the gateway reaches it through a network of its own that can be cut.
+/// </summary>
 internal sealed class StandaloneStore : ChaosStore
 {
     public const int MaxReplicas = 3;

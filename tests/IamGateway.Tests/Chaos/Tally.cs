@@ -6,7 +6,8 @@ namespace IamGateway.Tests.Chaos;
 /// <summary>What happened in one round: every request as its client saw it, and every fault.</summary>
 internal sealed class Tally
 {
-    // A refused request may have waited for MaxWait, and a store or a killed replica's leases take a while to be settled.
+    // A refused request may have waited for MaxWait, and a store or a killed replica's leases take a while to be
+    // settled.
     private static readonly TimeSpan Aftermath = TimeSpan.FromSeconds(8);
     private readonly ConcurrentQueue<RequestRecord> _requests = new();
     private readonly ConcurrentQueue<(string Name, long Begin, long End)> _faults = new();
@@ -56,7 +57,8 @@ internal sealed class Tally
         [.. _requests.Where(r => r.Outcome == RequestOutcome.Refused && !HasReason(r))];
 
     /// <summary>The longest time to a refusal by a replica that was not paused meanwhile.</summary>
-    public TimeSpan LongestRefusal => _requests.Where(r => r.Outcome == RequestOutcome.Refused && !r.Gateway.WasPaused(r.Begin, r.End))
+    public TimeSpan LongestRefusal => _requests
+        .Where(r => r.Outcome == RequestOutcome.Refused && !r.Gateway.WasPaused(r.Begin, r.End))
         .Select(r => Stopwatch.GetElapsedTime(r.Begin, r.End)).DefaultIfEmpty().Max();
 
     private bool HasReason(RequestRecord request) => _faults.Any(f =>

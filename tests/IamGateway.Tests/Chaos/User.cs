@@ -4,8 +4,8 @@ using System.Net;
 namespace IamGateway.Tests.Chaos;
 
 /// <summary>
-/// One user after another at one browser: logs in, works in parallel tabs, rotates, aborts and reloads, leaves. Every request
-/// goes to any replica in rotation, as a load balancer without retries sends it.
+/// One user after another at one browser: logs in, works in parallel tabs, rotates, aborts and reloads, leaves. Every
+/// request goes to any replica in rotation, as a load balancer without retries sends it.
 /// </summary>
 internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, Tally tally, int seed)
 {
@@ -37,15 +37,19 @@ internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, 
             Volatile.Write(ref _session, session);
         }
 
-        await Task.WhenAll(Enumerable.Range(0, Tabs).Select(_ => UseAsync(session, new Random(_random.Next()))).ToArray());
+        var tabs = Enumerable.Range(0, Tabs).Select(_ => UseAsync(session, new Random(_random.Next())));
+        await Task.WhenAll(tabs.ToArray());
         if (_random.Next(6) == 0)
             Volatile.Write(ref _session, null);
     }
 
-    private async Task<bool> LogInAsync(Session session) =>
-        await SendAsync(session, HttpMethod.Get, "/login") == RequestOutcome.Ok
-        && await SendAsync(session, HttpMethod.Post, "/login", form: [new("username", name), new("password", "demo")]) == RequestOutcome.Ok
-        && await SendAsync(session, HttpMethod.Post, "/otp", form: [new("code", "123456")]) == RequestOutcome.Ok;
+    private async Task<bool> LogInAsync(Session session)
+    {
+        KeyValuePair<string, string>[] password = [new("username", name), new("password", "demo")];
+        return await SendAsync(session, HttpMethod.Get, "/login") == RequestOutcome.Ok
+            && await SendAsync(session, HttpMethod.Post, "/login", form: password) == RequestOutcome.Ok
+            && await SendAsync(session, HttpMethod.Post, "/otp", form: [new("code", "123456")]) == RequestOutcome.Ok;
+    }
 
     private async Task UseAsync(Session session, Random random)
     {

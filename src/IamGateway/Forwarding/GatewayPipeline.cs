@@ -114,6 +114,9 @@ internal sealed class GatewayPipeline(
     {
         request.Instances = request.Instances.Without(request.Version!);
         var isStateless = request.Decision == Decision.Stateless;
+        // It is at work nowhere: undecided again, and no other request of its session waits for it.
+        request.Ordinal = 0;
+        router.GiveBack(request);
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
         return request.Refusal == RefusalCode.None;
     }

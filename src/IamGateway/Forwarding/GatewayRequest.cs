@@ -41,7 +41,7 @@ internal sealed class GatewayRequest
 
     private RoutingView? _view;
 
-    /// <summary>The ordinal it was sent to; 0 while undecided. Written once, before the request is sent.</summary>
+    /// <summary>The ordinal it was sent to; 0 while undecided. Written before the request is sent.</summary>
     public int Ordinal
     {
         get => Volatile.Read(ref _ordinal);

@@ -136,7 +136,7 @@ internal sealed class ChaosRound : IAsyncDisposable
             ["ConnectionStrings:Redis"] = _store.ConnectionString(index),
             ["IamGateway:Store:KeyPrefix"] = "chaos",
             ["IamGateway:Store:RestoreWait"] = "00:00:03",
-            ["IamGateway:Store:Timeout"] = "00:00:00.500",
+            ["IamGateway:Store:Timeout"] = "00:00:00.900",
             ["IamGateway:RequestTimeout"] = "00:00:02",
             ["IamGateway:Migration:MaxDeferral"] = "00:00:01",
             ["IamGateway:Migration:MaxWait"] = "00:00:03",

@@ -69,7 +69,7 @@ internal sealed class AdminHost(
         builder.Services.AddOpenApi("v1");
         builder.Services.AddAdminAuthentication(settings.Options.Admin);
         _app = builder.Build();
-        _app.UseExceptionHandler(AdminProblems.Handle);
+        _app.UseExceptionHandler(AdminProblems.Handler);
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseAuthentication();
         _app.UseAuthorization();

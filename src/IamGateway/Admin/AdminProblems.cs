@@ -28,7 +28,15 @@ internal static class AdminProblems
 
     public static IResult BadField(string detail) => Of(400, "bad_request", detail);
 
-    public static void Handle(IApplicationBuilder app) => app.Run(async http =>
+    /// <summary>What a store that is away or a caller is to blame for is an answer and no fault to log.</summary>
+    public static ExceptionHandlerOptions Handler { get; } = new()
+    {
+        ExceptionHandler = HandleAsync,
+        SuppressDiagnosticsCallback = c =>
+            c.Exception is StoreUnavailableException or BadHttpRequestException or JsonException,
+    };
+
+    private static async Task HandleAsync(HttpContext http)
     {
         var error = http.Features.Get<IExceptionHandlerFeature>()?.Error;
         var result = error switch
@@ -39,7 +47,7 @@ internal static class AdminProblems
             _ => Of(500, "internal_error", "The gateway failed to answer; its log has the reason."),
         };
         await result.ExecuteAsync(http);
-    });
+    }
 
     private static IResult Unavailable(HttpContext http)
     {

@@ -79,7 +79,8 @@ internal static class SessionRulesReader
         HandleExtractor? extractor = null;
         if (entry.Extract is not null && !HandleExtractor.TryParse(entry.Extract, out extractor))
             problems.Add(
-                $"{key}:Extract", $"'{entry.Extract}' is not Jwt:CLAIM, Part:SEPARATOR:INDEX, Except:VALUE or SignedRoute.");
+                $"{key}:Extract",
+                $"'{entry.Extract}' is not Jwt:CLAIM, Part:SEPARATOR:INDEX, Except:VALUE or SignedRoute.");
         var path = Path(entry.Path, $"{key}:Path", problems);
         var issuedAt = Path(entry.IssuedAt, $"{key}:IssuedAt", problems);
         if (problems.Lines.Count > before)

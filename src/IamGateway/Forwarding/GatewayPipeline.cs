@@ -109,7 +109,9 @@ internal sealed class GatewayPipeline(
         }
     }
 
-    /// <summary>No instance of its version can be reached: on to the next higher version, through the barrier.</summary>
+    /// <summary>
+    /// No instance of its version can be reached: on to the next higher version, through the barrier.
+    /// </summary>
     private async ValueTask<bool> MovesUpAsync(HttpContext http, GatewayRequest request)
     {
         request.Instances = request.Instances.Without(request.Version!);

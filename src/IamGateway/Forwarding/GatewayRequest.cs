@@ -102,6 +102,9 @@ internal sealed class GatewayRequest
     /// </summary>
     public List<Handle>? Stripped { get; set; }
 
+    /// <summary>What could not be read of it.</summary>
+    public IgnoredHandles Ignored { get; set; }
+
     /// <summary>Handles that the response hands out.</summary>
     public List<Handle>? Issued { get; set; }
 

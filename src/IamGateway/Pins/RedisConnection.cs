@@ -168,11 +168,16 @@ internal sealed class RedisConnection : IAsyncDisposable
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             _metrics.StoreError(operation);
-            if (Interlocked.Increment(ref _failures) >= FailuresToOpen)
+            if (IsAway(e) && Interlocked.Increment(ref _failures) >= FailuresToOpen)
                 _metrics.StoreUp(false);
             throw new StoreUnavailableException($"The store did not carry out '{operation}': {Reason(e)}.", e);
         }
     }
+
+    // An error about one entry says nothing about the others, which must go on being asked for.
+    private static bool IsAway(Exception e) => e is not RedisServerException server
+        || !server.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal)
+            && !server.Message.StartsWith("ERR", StringComparison.Ordinal);
 
     // Server errors begin with a code in capitals (READONLY, NOREPLICAS, OOM); their text may hold arguments and stays
     // out.

@@ -1,6 +1,7 @@
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Routing;
+using IamGateway.Sessions;
 using Prometheus;
 
 namespace IamGateway.Recording;
@@ -158,6 +159,15 @@ internal sealed class GatewayMetrics
     public void StoreFull() => _full.Inc();
 
     public void HandleIgnored(string reason) => _ignored.WithLabels(reason).Inc();
+
+    public void HandlesIgnored(IgnoredHandles ignored)
+    {
+        foreach (var reason in Enum.GetValues<IgnoredHandles>())
+        {
+            if (reason != IgnoredHandles.None && ignored.HasFlag(reason))
+                HandleIgnored(reason.ToString().ToLowerInvariant());
+        }
+    }
 
     public void Retried(string reason) => _retries.WithLabels(reason).Inc();
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using IamGateway.Forwarding;
+using IamGateway.Sessions;
 using Microsoft.Extensions.Logging;
 
 namespace IamGateway.Recording;
@@ -19,6 +20,8 @@ internal sealed partial class RequestRecorder(
     public void Record(GatewayRequest request, int status)
     {
         var elapsed = time.GetElapsedTime(request.StartedAt);
+        if (request.Ignored != IgnoredHandles.None)
+            metrics.HandlesIgnored(request.Ignored);
         if (request.Refusal != RefusalCode.None)
             metrics.Refused(request.Refusal, status);
         if (request.Version is { } version && request.InstanceId is { } instance)

@@ -46,9 +46,8 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
                     ReadHeader(http.Headers[rule.SourceName!], rule, i, request, secret);
                     break;
                 case HandleSource.Query:
-                    if (http.QueryString.HasValue
-                        && FindParameter(http.QueryString.Value.AsSpan(1), rule.SourceName!) is { Length: > 0 } value)
-                        Add(value, rule, i, request, secret);
+                    if (http.QueryString.HasValue)
+                        AddParameter(http.QueryString.Value.AsSpan(1), rule, i, request, secret);
                     break;
             }
         }
@@ -74,9 +73,8 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
         for (var i = 0; i < _rules.Length; i++)
         {
             var rule = _rules[i];
-            if (rule.Source == HandleSource.Form && rule.ReadsRequestsUnder(path)
-                && FindParameter(body, rule.SourceName!) is { Length: > 0 } value)
-                Add(value, rule, i, request, secret);
+            if (rule.Source == HandleSource.Form && rule.ReadsRequestsUnder(path))
+                AddParameter(body, rule, i, request, secret);
         }
     }
 
@@ -93,6 +91,15 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
         }
 
         return false;
+    }
+
+    private static void AddParameter(
+        ReadOnlySpan<char> query, SessionRule rule, int index, GatewayRequest request, byte[] secret)
+    {
+        var value = FindParameter(query, rule.SourceName!, out var ignored);
+        request.Ignored |= ignored;
+        if (value is { Length: > 0 })
+            Add(value, rule, index, request, secret);
     }
 
     private static void ReadCookies(
@@ -132,6 +139,8 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
     {
         if (TryKey(value, rule, secret, out var key))
             request.AddHandle(new Handle(key, index));
+        else if (!value.IsEmpty && rule.Extractor?.Kind != HandleExtractorKind.Except)
+            request.Ignored |= IgnoredHandles.Malformed;
     }
 
     /// <summary>
@@ -156,22 +165,36 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
     /// <summary>
     /// The first parameter of this name in a query string or form body, decoded; null if absent or not decodable.
     /// </summary>
-    public static string? FindParameter(ReadOnlySpan<char> query, string name)
+    public static string? FindParameter(ReadOnlySpan<char> query, string name) => FindParameter(query, name, out _);
+
+    private static string? FindParameter(ReadOnlySpan<char> query, string name, out IgnoredHandles ignored)
     {
+        ignored = IgnoredHandles.None;
+        string? found = null;
+        var isSeen = false;
         foreach (var range in query.Split('&'))
         {
             var pair = query[range];
             var equals = pair.IndexOf('=');
-            if (equals < 0)
+            if (equals < 0 || !IsNamed(pair[..equals], name))
                 continue;
-            var key = pair[..equals];
-            if (!key.SequenceEqual(name) && Decode(key) != name)
-                continue;
-            return Decode(pair[(equals + 1)..]);
+            if (isSeen)
+            {
+                ignored |= IgnoredHandles.Duplicate;
+                break;
+            }
+
+            isSeen = true;
+            found = Decode(pair[(equals + 1)..]);
+            if (found is null)
+                ignored |= IgnoredHandles.Undecodable;
         }
 
-        return null;
+        return found;
     }
+
+    private static bool IsNamed(ReadOnlySpan<char> key, string name) =>
+        key.SequenceEqual(name) || key.IndexOfAny('%', '+') >= 0 && Decode(key) == name;
 
     private static string? Decode(ReadOnlySpan<char> text)
     {

@@ -137,6 +137,32 @@ public sealed class SessionRulesTests
     public void IsStateless_Prefix_HoldsSegmentBySegment(string path, bool expected) =>
         Assert.Equal(expected, new SessionRules([], [new PathString("/public")]).IsStateless(path));
 
+    [Theory]
+    [InlineData("?code=a", 1, IgnoredHandles.None)]
+    [InlineData("?code=a&code=b", 1, IgnoredHandles.Duplicate)]
+    [InlineData("?code=%zz", 0, IgnoredHandles.Undecodable)]
+    [InlineData("?c%6fde=a&co+de=b", 1, IgnoredHandles.None)]
+    [InlineData("?token=nojwt", 0, IgnoredHandles.Malformed)]
+    [InlineData("?token=e30.bm8.x&other=1", 0, IgnoredHandles.Malformed)]
+    public void Read_BadParameter_IsAbsentAndNoted(string query, int handles, object ignored)
+    {
+        var rules = new SessionRules(
+            [
+                new SessionRule("c", HandleSource.Query, "code", null, default, HandleIssue.None, null, default, null),
+                new SessionRule(
+                    "t", HandleSource.Query, "token", null, default, HandleIssue.None, null, default,
+                    new HandleExtractor(HandleExtractorKind.JwtClaim, "sid", 0)),
+            ],
+            []);
+        var http = new DefaultHttpContext();
+        http.Request.QueryString = new QueryString(query);
+        var request = new GatewayRequest(1);
+
+        rules.Read(http.Request, request, [1]);
+
+        Assert.Equal((handles, (IgnoredHandles)ignored), (request.HandleCount, request.Ignored));
+    }
+
     [Fact]
     public void FindParameter_BuiltQuery_GivesTheFirstValueBack()
     {

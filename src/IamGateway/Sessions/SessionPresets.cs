@@ -54,16 +54,16 @@ internal static class SessionPresets
         new() { Name = "oidc-code", LocationFragment = "code", IssuedAt = authorization },
         new()
         {
-            Name = "oidc-refresh", Form = "refresh_token", Path = token, JsonField = "refresh_token", IssuedAt = token,
+            Name = "oidc-token", Form = "refresh_token", Path = token, JsonField = "refresh_token", IssuedAt = token,
         },
         new()
         {
-            Name = "oidc-access", Header = "Authorization", Scheme = "Bearer", JsonField = "access_token",
+            Name = "oidc-token", Header = "Authorization", Scheme = "Bearer", JsonField = "access_token",
             IssuedAt = token,
         },
-        new() { Name = "oidc-access", LocationFragment = "access_token", IssuedAt = authorization },
-        // Introspection and revocation name either kind of token in one field.
-        new() { Name = "oidc-access", Form = "token", Path = token },
+        new() { Name = "oidc-token", LocationFragment = "access_token", IssuedAt = authorization },
+        // Introspection and revocation name either kind of token in one field, so both kinds share a name.
+        new() { Name = "oidc-token", Form = "token", Path = token },
         new() { Name = "oidc-id", Query = "id_token_hint", JsonField = "id_token", IssuedAt = token },
         new() { Name = "oidc-par", Query = "request_uri", JsonField = "request_uri", IssuedAt = "/request" },
         new()

@@ -83,6 +83,21 @@ public sealed class SessionPresetsTests
         Assert.Empty(Read(rules, At, "code=no-parts&refresh_token=no-jwt"));
     }
 
+    /// <summary>
+    /// Fault: a refresh token at the introspection endpoint was taken for an access token, of which nothing is known.
+    /// </summary>
+    [Theory]
+    [InlineData("/token/introspection")]
+    [InlineData("/token/revocation")]
+    public void OpenIdConnect_RefreshTokenInTheFieldToken_IsTheHandleThatIsRefreshedWith(string path)
+    {
+        var rules = Rules("OpenIdConnect");
+
+        Assert.Equal(
+            Read(rules, r => r.Path = "/token", "grant_type=refresh_token&refresh_token=opaque"),
+            Read(rules, r => r.Path = path, "token_type_hint=refresh_token&token=opaque"));
+    }
+
     [Fact]
     public void AirlockIam_Modules_HaveSessionsOfTheirOwnAndOneOfTheGatewayInFront()
     {

@@ -26,7 +26,8 @@ finish() {
 }
 
 # program and the Debian package that brings it
-needed='redis-server:redis-server redis-sentinel:redis-sentinel prometheus:prometheus promtool:prometheus spin:spin gcc:gcc'
+needed='redis-server:redis-server redis-sentinel:redis-sentinel prometheus:prometheus promtool:prometheus spin:spin gcc:gcc
+node:nodejs npm:npm'
 missing=$(for pair in $needed; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done | sort -u)
 if [ -n "$missing" ]; then
   echo "installing" $missing
@@ -39,6 +40,8 @@ check "build" dotnet build IamGateway.sln -c Release
 check "formatting" dotnet format IamGateway.sln --verify-no-changes --no-restore
 check "alert rules are valid" promtool check rules config/prometheus/alerts.yml
 check "alert rules fire as they should" promtool test rules config/prometheus/alerts.test.yml
+
+check "a real OpenID Connect provider is installed" npm ci --prefix tests/oidc --ignore-scripts --no-audit --no-fund
 
 log=$(mktemp)
 echo "models of the protocol"

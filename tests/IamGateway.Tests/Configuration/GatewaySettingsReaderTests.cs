@@ -211,7 +211,8 @@ public sealed class GatewaySettingsReaderTests
 
         Assert.Empty(problems);
         Assert.Equal(
-            ["session", "airlock-login", "airlock-admin", "airlock-ta"], settings!.Sessions.All.Select(r => r.Name));
+            ["session", "airlock-login", "airlock-admin", "airlock-ta", "airlock-env", "airlock-env", "airlock-env"],
+            settings!.Sessions.All.Select(r => r.Name));
     }
 
     private static (GatewaySettings? Settings, IReadOnlyList<string> Problems) Read(

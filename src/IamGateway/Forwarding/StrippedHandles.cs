@@ -1,4 +1,3 @@
-using System.Text;
 using IamGateway.Pins;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -54,21 +53,6 @@ internal static class StrippedHandles
         return false;
     }
 
-    private static string? WithoutCookie(Microsoft.Extensions.Primitives.StringValues headers, string name)
-    {
-        var kept = new StringBuilder();
-        foreach (var header in headers)
-        {
-            foreach (var range in header.AsSpan().Split(';'))
-            {
-                var pair = header.AsSpan()[range].Trim();
-                var equals = pair.IndexOf('=');
-                if (pair.IsEmpty || equals > 0 && pair[..equals].Trim().SequenceEqual(name))
-                    continue;
-                kept.Append(kept.Length > 0 ? "; " : "").Append(pair);
-            }
-        }
-
-        return kept.Length == 0 ? null : kept.ToString();
-    }
+    private static string? WithoutCookie(Microsoft.Extensions.Primitives.StringValues headers, string name) =>
+        CookieHeader.Without(string.Join("; ", headers.AsEnumerable()), n => n.SequenceEqual(name));
 }

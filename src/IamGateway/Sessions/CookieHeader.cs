@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace IamGateway.Sessions;
 
 /// <summary>
@@ -30,6 +32,28 @@ internal ref struct CookieHeader(ReadOnlySpan<char> header)
 
         return false;
     }
+
+    /// <summary>
+    /// The header without the cookies of some names; null: nothing is left of it. The same string: there was none.
+    /// </summary>
+    public static string? Without(string header, NamePredicate isOut)
+    {
+        var kept = new StringBuilder();
+        var isFound = false;
+        foreach (var range in header.AsSpan().Split(';'))
+        {
+            var pair = header.AsSpan()[range].Trim();
+            var equals = pair.IndexOf('=');
+            if (equals > 0 && isOut(pair[..equals].Trim()))
+                isFound = true;
+            else if (!pair.IsEmpty)
+                kept.Append(kept.Length > 0 ? "; " : "").Append(pair);
+        }
+
+        return !isFound && header.Length > 0 ? header : kept.Length == 0 ? null : kept.ToString();
+    }
+
+    internal delegate bool NamePredicate(ReadOnlySpan<char> name);
 
     public static ReadOnlySpan<char> Unquote(ReadOnlySpan<char> value) =>
         value is ['"', .. var inner, '"'] ? inner : value;

@@ -185,24 +185,9 @@ internal sealed class Witness
     /// <summary>
     /// Takes the witnesses out of a Cookie header; null: nothing is left of it. The same string: there was none.
     /// </summary>
-    public string? Without(string cookies)
-    {
-        if (!cookies.Contains(_options.CookieName, StringComparison.Ordinal))
-            return cookies;
-        var kept = new StringBuilder();
-        var found = false;
-        foreach (var range in cookies.AsSpan().Split(';'))
-        {
-            var pair = cookies.AsSpan()[range].Trim();
-            var equals = pair.IndexOf('=');
-            var isOwn = equals > 0 && IsOwn(pair[..equals].Trim());
-            found |= isOwn;
-            if (!isOwn && !pair.IsEmpty)
-                kept.Append(kept.Length > 0 ? "; " : "").Append(pair);
-        }
-
-        return !found ? cookies : kept.Length == 0 ? null : kept.ToString();
-    }
+    public string? Without(string cookies) => cookies.Contains(_options.CookieName, StringComparison.Ordinal)
+        ? CookieHeader.Without(cookies, IsOwn)
+        : cookies;
 
     private bool IsOwn(ReadOnlySpan<char> name)
     {

@@ -98,10 +98,13 @@ internal sealed class GatewayPipeline(
             destinations = Others(destinations, proxy);
             http.Features.Set<IForwarderErrorFeature>(null);
             http.Response.Clear();
-            if (destinations.Count == 0 && !await MovesUpAsync(http, request))
-                return;
             if (destinations.Count == 0)
+            {
+                if (!await MovesUpAsync(http, request))
+                    return;
                 destinations = request.Instances.Of(request.Version!);
+            }
+
             metrics.Retried("connect");
             proxy.AvailableDestinations = destinations;
             proxy.ProxiedDestination = null;

@@ -4,8 +4,7 @@ namespace IamGateway.Pins;
 
 /// <summary>
 /// Records, names and leases of sessions. Every call is one atomic step on one entry. A call that cannot be carried out
-/// throws
-/// <see cref="StoreUnavailableException"/>; what it was to write may or may not have been written.
+/// throws <see cref="StoreUnavailableException"/>; what it was to write may or may not have been written.
 /// </summary>
 internal interface IPinStore
 {
@@ -14,8 +13,7 @@ internal interface IPinStore
 
     /// <summary>
     /// Puts a lease on the record under a name, made anew if there is none. A record of an earlier generation loses its
-    /// leases:
-    /// each replica puts back what is really at work. The outcome is Alias, Leased or StaleGeneration.
+    /// leases: nothing of that generation is at work any more. The outcome is Alias, Leased or StaleGeneration.
     /// </summary>
     ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket);
 

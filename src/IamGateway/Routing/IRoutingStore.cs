@@ -15,9 +15,8 @@ internal interface IRoutingStore
 
     /// <summary>
     /// Writes <paramref name="next"/> if the state is still <paramref name="expected"/> (null: none), and appends the
-    /// events in
-    /// the same step. False: somebody else was first, or the server is none of those that <paramref name="next"/>
-    /// names, so that what was read before may not be what it holds.
+    /// events in the same step. False: somebody else was first, or the server is none of those that
+    /// <paramref name="next"/> names, so that what was read before may not be what it holds.
     /// </summary>
     ValueTask<bool> TryWriteAsync(RoutingState? expected, RoutingState next, IReadOnlyList<AuditEvent> events);
 

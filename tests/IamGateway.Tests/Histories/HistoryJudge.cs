@@ -4,8 +4,7 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// Reads the begin and end of every request at the instances and says where a session went back (G1) or was at work on
-/// two
-/// versions at once with the newer begun last (G2).
+/// two versions at once with the newer begun last (G2).
 /// </summary>
 internal static class HistoryJudge
 {

@@ -4,8 +4,7 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// For each rule of the guarantee the course of events that breaks it: with the rule the history is clean, without it
-/// the judge
-/// finds a breach.
+/// the judge finds a breach.
 /// </summary>
 public sealed class ProtocolRuleTests
 {

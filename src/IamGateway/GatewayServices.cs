@@ -8,6 +8,7 @@ using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Transforms;
 
 namespace IamGateway;
@@ -29,6 +30,11 @@ internal static class GatewayServices
         services.AddSingleton<InFlight>();
         services.AddSingleton<InstanceTable>();
         services.AddSingleton<InstanceHealth>();
+        services.AddSingleton<VersionProbe>();
+        services.AddSingleton<InstanceTruth>();
+        services.AddSingleton<ProvenConnector>();
+        services.AddSingleton<Succession>();
+        services.AddSingleton<PinRepair>();
         services.AddSingleton<StoreOutbox>();
         services.AddSingleton<Replica>();
         services.AddSingleton<SessionRouter>();
@@ -43,6 +49,7 @@ internal static class GatewayServices
         services.AddSingleton<AdminHost>();
         services.AddHostedService(p => p.GetRequiredService<AdminHost>());
         services.AddHostedService<ReplicaHost>();
+        services.AddHostedService(p => p.GetRequiredService<InstanceTruth>());
         services.AddHostedService(p => p.GetRequiredService<SessionCensus>());
         AddProxy(services, configuration);
     }
@@ -73,6 +80,7 @@ internal static class GatewayServices
                 context.RequestTransforms.Add(new RequestFuncTransform(transforms.OnRequestAsync));
                 context.ResponseTransforms.Add(new ResponseFuncTransform(transforms.OnResponseAsync));
             });
+        services.AddSingleton<IForwarderHttpClientFactory, InstanceClientFactory>();
         // The provider that LoadFromConfig registered, with the API's instances laid over it.
         var inner = services.Last(s => s.ServiceType == typeof(IProxyConfigProvider));
         services.Remove(inner);

@@ -30,9 +30,10 @@ internal sealed record WeightsReply(
 /// <summary>PUT /api/v1/weights: integers that add up to 100.</summary>
 internal sealed record WeightsBody(Dictionary<string, JsonElement>? Weights);
 
+/// <param name="Reason">Why it is quarantined.</param>
 internal sealed record InstanceReply(
     string Id, string Address, string? Version, string? ReportedVersion, string Health, string State, int InFlight,
-    long? Sessions);
+    long? Sessions, string? Reason = null);
 
 /// <summary>PUT /api/v1/instances/{id}.</summary>
 internal sealed record InstanceBody(string? Address, string? Version);

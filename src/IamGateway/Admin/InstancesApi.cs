@@ -41,7 +41,7 @@ internal static class InstancesApi
         var requests = inFlight.Snapshot().Count(r => r.InstanceId == instance.Id);
         return new InstanceReply(
             instance.Id, instance.Address, instance.Version?.ToString(), instance.Reported?.ToString(),
-            health.Of(instance.Id), StateOf(instance, requests), requests, null);
+            health.Of(instance.Id), StateOf(instance, requests), requests, null, instance.Problem);
     }
 
     /// <summary>The states of all instances, for the metric.</summary>
@@ -86,9 +86,15 @@ internal static class InstancesApi
         if (instances.Find(id) is { } same && same.Id != id)
             return AdminProblems.Of(
                 409, "id_taken", $"id: '{id}' differs from '{same.Id}' in case only; IDs are compared without it.");
+        // Who names the version of an instance that is there vouches for what it looks like now.
+        var seen = version is null || instances.Find(id)?.Problem is null ? null : instances.FingerprintOf(id);
         await replica.ChangeAsync(
-            s => s.SetInstance(
-                id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now()),
+            s =>
+            {
+                var set = s.SetInstance(
+                    id, o => o with { Address = address.ToString(), Version = version ?? o.Version }, time: http.Now());
+                return seen is null ? set : set.Learn(new KnownFingerprint(id, seen, version!));
+            },
             http.Who(), "instance.set", $"{id} {address} {version}");
         return Results.Ok(Reply(instances.Find(id)!, health, inFlight));
     }

@@ -109,11 +109,29 @@ internal sealed class DiscoveryOptions
     /// <summary>Every response of an instance carries its version in this header.</summary>
     public string? ResponseHeader { get; set; }
 
+    /// <summary>
+    /// For an IAM that reports no version anywhere: what tells that an instance is another build than before.
+    /// </summary>
+    public FingerprintOptions? Fingerprint { get; set; }
+
     /// <summary>Time between two probes. Default: 00:00:05.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest a probe may take. Default: 00:00:02.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(2);
+}
+
+/// <summary>The section <c>IamGateway:Versions:Discovery:Fingerprint</c>.</summary>
+internal sealed class FingerprintOptions
+{
+    /// <summary>The page to look at, for example the login page.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>Only this header of the answer counts.</summary>
+    public string? Header { get; set; }
+
+    /// <summary>Only what this regular expression matches in the page counts, for example names of assets.</summary>
+    public string? Pattern { get; set; }
 }
 
 internal enum ExistingSessions

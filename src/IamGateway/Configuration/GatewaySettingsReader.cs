@@ -169,6 +169,15 @@ internal static class GatewaySettingsReader
             problems.Add($"{key}:Path", "name the path that reports the version, for example /health.");
         if (discovery.Pattern is not null && !IsPattern(discovery.Pattern))
             problems.Add($"{key}:Pattern", "it is not a regular expression with one group for the version.");
+        CheckFingerprint(discovery, $"{key}:Fingerprint", problems);
+        var request = configuration.GetSection($"ReverseProxy:Clusters:{options.Cluster}:HttpRequest");
+        if ((discovery.Path ?? discovery.Fingerprint?.Path) is not null && request["Version"] is "2" or "2.0" or "3"
+            && request["VersionPolicy"] is "RequestVersionExact" or "RequestVersionOrHigher")
+        {
+            problems.Add($"{request.Path}:VersionPolicy",
+                "a connection is asked for its version over HTTP/1.1; with discovery set RequestVersionOrLower.");
+        }
+
         foreach (var instance in instances.Where(i => i.Version is null && discovery.Path is null))
         {
             var version = $"ReverseProxy:Clusters:{options.Cluster}:Destinations:{instance.Id}:Metadata:Version";
@@ -177,11 +186,25 @@ internal static class GatewaySettingsReader
         }
     }
 
-    private static bool IsPattern(string pattern)
+    private static void CheckFingerprint(DiscoveryOptions discovery, string key, ConfigurationProblems problems)
+    {
+        if (discovery.Fingerprint is not { } fingerprint)
+            return;
+        if (discovery.Path is not null)
+            problems.Add(key, "it is for an IAM that reports no version; remove it, or Path beside it.");
+        if (fingerprint.Path is not { } path || !path.StartsWith('/'))
+            problems.Add($"{key}:Path", "name the page that tells builds apart, beginning with '/'.");
+        if (fingerprint is { Header: not null, Pattern: not null })
+            problems.Add(key, "give Header or Pattern, not both.");
+        if (fingerprint.Pattern is { } pattern && !IsPattern(pattern, groups: 1))
+            problems.Add($"{key}:Pattern", "it is not a regular expression.");
+    }
+
+    private static bool IsPattern(string pattern, int groups = 2)
     {
         try
         {
-            return new Regex(pattern, RegexOptions.None, TimeSpan.FromSeconds(1)).GetGroupNumbers().Length > 1;
+            return new Regex(pattern, RegexOptions.None, TimeSpan.FromSeconds(1)).GetGroupNumbers().Length >= groups;
         }
         catch (ArgumentException)
         {

@@ -16,7 +16,7 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    Witness witness, InstanceTable instances, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time,
+    Witness witness, InstanceTable instances, Succession succession, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time,
     GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
@@ -37,6 +37,8 @@ internal sealed class GatewayPipeline(
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
             else
                 await DecideAsync(http, proxy, request);
+            if (request.Refusal == RefusalCode.NoInstance)
+                await SucceedAsync(http, request);
             if (request.Refusal == RefusalCode.None)
                 await ForwardAsync(http, proxy, request);
             if (request.Refusal != RefusalCode.None && !http.Response.HasStarted)
@@ -51,7 +53,7 @@ internal sealed class GatewayPipeline(
 
     private async ValueTask DecideAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
     {
-        var isStateless = settings.Sessions.IsStateless(http.Request.Path);
+        var isStateless = IsStateless(http);
         if (!isStateless)
         {
             var secret = replica.View.Secret;
@@ -91,11 +93,12 @@ internal sealed class GatewayPipeline(
     private async Task ForwardAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
     {
         var destinations = request.Instances.Of(request.Version!);
-        proxy.AvailableDestinations = destinations;
+        request.Narrow(proxy, destinations);
+        http.Features.Set<IReverseProxyFeature>(request);
         await next(http);
         while (CanRetry(http, request))
         {
-            destinations = Others(destinations, proxy);
+            destinations = Others(destinations, request);
             http.Features.Set<IForwarderErrorFeature>(null);
             http.Response.Clear();
             if (destinations.Count == 0)
@@ -106,8 +109,7 @@ internal sealed class GatewayPipeline(
             }
 
             metrics.Retried("connect");
-            proxy.AvailableDestinations = destinations;
-            proxy.ProxiedDestination = null;
+            request.Narrow(proxy, destinations);
             await next(http);
         }
     }
@@ -117,14 +119,37 @@ internal sealed class GatewayPipeline(
     /// </summary>
     private async ValueTask<bool> MovesUpAsync(HttpContext http, GatewayRequest request)
     {
-        request.Instances = request.Instances.Without(request.Version!);
-        var isStateless = request.Decision == Decision.Stateless;
+        request.GiveUp(request.Version!);
+        // What its instances have just shown themselves to be counts.
+        request.Instances = Usable(http, request);
         // It is at work nowhere: undecided again, and no other request of its session waits for it.
         request.Ordinal = 0;
         router.GiveBack(request);
-        await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
+        await router.DecideAsync(request, IsStateless(http), IsHold(http.Request.Path));
+        return request.Refusal == RefusalCode.None || await SucceedAsync(http, request);
+    }
+
+    /// <summary>No active version has an instance: on to the version that has taken their place, if one has.</summary>
+    private async ValueTask<bool> SucceedAsync(HttpContext http, GatewayRequest request)
+    {
+        if (request.Refusal != RefusalCode.NoInstance || !await succession.TakesOverAsync(request.Instances))
+            return false;
+        request.Refusal = RefusalCode.None;
+        request.IsOut = false;
+        request.Instances = Usable(http, request);
+        await router.DecideAsync(request, IsStateless(http), IsHold(http.Request.Path));
         return request.Refusal == RefusalCode.None;
     }
+
+    private VersionInstances Usable(HttpContext http, GatewayRequest request)
+    {
+        var usable = instances.Of(http.GetRouteModel().Cluster!.DestinationsState.AvailableDestinations);
+        foreach (var version in request.GivenUp)
+            usable = usable.Without(version);
+        return usable;
+    }
+
+    private bool IsStateless(HttpContext http) => settings.Sessions.IsStateless(http.Request.Path);
 
     // Only what provably never reached an instance: an IAM takes a repeated call for a failed login attempt.
     private static bool CanRetry(HttpContext http, GatewayRequest request) =>
@@ -139,8 +164,8 @@ internal sealed class GatewayPipeline(
         };
 
     private static IReadOnlyList<DestinationState> Others(
-        IReadOnlyList<DestinationState> tried, IReverseProxyFeature proxy) =>
-        [.. tried.Where(d => d != proxy.ProxiedDestination)];
+        IReadOnlyList<DestinationState> tried, GatewayRequest request) =>
+        [.. tried.Where(d => d != request.ProxiedDestination)];
 
     /// <summary>
     /// Takes the request out of what is in flight and gives its leases back, at once if the instance is known to be

@@ -10,7 +10,7 @@ namespace IamGateway.Forwarding;
 /// What the steps know of one request: session, pin, version, instance, outcome. It stays among the requests in flight
 /// until the instance is known to be done with it, which may be after the client has its answer or is gone.
 /// </summary>
-internal sealed class GatewayRequest
+internal sealed partial class GatewayRequest
 {
     private const int MaxHandles = 16;
     private Handle _first;

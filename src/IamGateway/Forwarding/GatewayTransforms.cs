@@ -1,4 +1,6 @@
 using IamGateway.Configuration;
+using IamGateway.Instances;
+using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
@@ -13,7 +15,7 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayTransforms(
     RequestRecorder recorder, IssuedNames names, Witness witness, Replica replica, SessionRules rules,
-    GatewaySettings settings, GatewayMetrics metrics, TimeProvider time)
+    GatewaySettings settings, InstanceTruth truth, PinRepair repair, GatewayMetrics metrics, TimeProvider time)
 {
     private const string OwnHeaders = "X-IamGateway-";
 
@@ -46,13 +48,20 @@ internal sealed class GatewayTransforms(
     {
         if (context.ProxyResponse is null || context.HttpContext.Features.Get<GatewayRequest>() is not { } request)
             return ValueTask.CompletedTask;
-        CompareVersion(context.ProxyResponse, request);
+        if (Contradiction(context.ProxyResponse, request) is { } reported && reported > request.Version!
+            && request.Decision != Decision.Stateless)
+            return AwaitRepairAsync(context, request, reported);
+        return BindAsync(context, request);
+    }
+
+    private ValueTask BindAsync(ResponseTransformContext context, GatewayRequest request)
+    {
         if (request.Stripped is not null)
             StrippedHandles.Expire(context.HttpContext, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
             return ValueTask.CompletedTask;
         var bound = names.OnResponseAsync(
-            context.HttpContext, context.ProxyResponse, request, context.CancellationToken);
+            context.HttpContext, context.ProxyResponse!, request, context.CancellationToken);
         if (!bound.IsCompletedSuccessfully)
             return AwaitAsync(bound, context, request);
         Conclude(context, request);
@@ -79,17 +88,32 @@ internal sealed class GatewayTransforms(
             RequestTransform.AddHeader(context, "Cookie", without);
     }
 
-    /// <summary>Counts a response that says that it comes from another version than the request was sent to.</summary>
-    private void CompareVersion(HttpResponseMessage response, GatewayRequest request)
+    /// <summary>
+    /// The version that a response says it comes from, if the request was sent to another one: the instance is out
+    /// until it is proven anew.
+    /// </summary>
+    private VersionId? Contradiction(HttpResponseMessage response, GatewayRequest request)
     {
         if (settings.Options.Versions.Discovery.ResponseHeader is not { } header
             || request is not { InstanceId: { } instance, Version: { } sentTo }
             || !response.Headers.NonValidated.TryGetValues(header, out var values)
             || !VersionId.TryParse(values.ToString(), out var reported) || reported == sentTo)
-            return;
+            return null;
         metrics.Mismatch(instance);
         if (request.Decision != Decision.Stateless && reported < sentTo)
             metrics.Violation();
+        truth.Contradicted(instance, sentTo, reported);
+        return reported;
+    }
+
+    private async ValueTask AwaitRepairAsync(
+        ResponseTransformContext context, GatewayRequest request, VersionId reported)
+    {
+        await repair.RaiseAsync(request, reported);
+        await BindAsync(context, request);
+        // A handle that this response hands out names a session at that version too.
+        if (request.Refusal == RefusalCode.None && request.Issued is { Count: > 0 })
+            await repair.RaiseAsync(request, reported);
     }
 
     private async ValueTask AwaitAsync(ValueTask bound, ResponseTransformContext context, GatewayRequest request)

@@ -13,8 +13,11 @@ internal sealed class InstanceTable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, InstanceOptions> _configured;
+    private readonly bool _isProofNeeded;
     private readonly Dictionary<string, VersionId> _reported = new(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<string> _quarantined = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, VersionId> _before = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, string> _fingerprints = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, string> _problems = new(StringComparer.OrdinalIgnoreCase);
     private IReadOnlyList<InstanceOverride> _overrides = [];
     private FrozenDictionary<string, Instance> _all;
     private Narrowed? _narrowed;
@@ -22,12 +25,17 @@ internal sealed class InstanceTable
     public InstanceTable(GatewaySettings settings)
     {
         _configured = settings.Instances.ToDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
-        CanDiscover = settings.Options.Versions.Discovery.Path is not null;
+        var discovery = settings.Options.Versions.Discovery;
+        CanDiscover = discovery.Path is not null;
+        _isProofNeeded = CanDiscover || discovery.Fingerprint is not null;
         _all = Build();
     }
 
     /// <summary>Raised after the set of addresses has changed.</summary>
     public event Action? AddressesChanged;
+
+    /// <summary>Raised after the API has changed anything.</summary>
+    public event Action? Changed;
 
     public IReadOnlyCollection<Instance> All => Volatile.Read(ref _all).Values;
 
@@ -35,6 +43,14 @@ internal sealed class InstanceTable
 
     /// <summary>Instances can be asked for their version.</summary>
     public bool CanDiscover { get; }
+
+    /// <summary>The versions that instances are known or believed to run.</summary>
+    public IEnumerable<VersionId> Versions => All.Select(i => i.Version).OfType<VersionId>().Distinct();
+
+    /// <summary>The instances at a host and port.</summary>
+    public IEnumerable<Instance> At(string host, int port) => All.Where(i =>
+        Uri.TryCreate(i.Address, UriKind.Absolute, out var address) && address.Port == port
+        && address.IdnHost.Equals(host, StringComparison.OrdinalIgnoreCase));
 
     public bool IsConfigured(string id) => _configured.ContainsKey(id);
 
@@ -72,36 +88,74 @@ internal sealed class InstanceTable
 
         if (moved)
             AddressesChanged?.Invoke();
+        Changed?.Invoke();
     }
 
-    /// <summary>Notes what an instance says of itself; returns true if it contradicts what was believed.</summary>
-    public bool Report(string id, VersionId version, bool quarantine)
+    /// <summary>
+    /// Notes the version that an instance has proven; what was wrong with it is settled. Returns what it was taken for
+    /// if that was another version, else null.
+    /// </summary>
+    public VersionId? Report(string id, VersionId version)
     {
         lock (_lock)
         {
-            if (Find(id) is not { } instance || instance.Reported == version && instance.Quarantined == quarantine)
-                return false;
+            if (Find(id) is not { } instance || instance.Reported == version && instance.Problem is null)
+                return null;
+            var before = instance.Version == version ? null : instance.Version;
+            if (before is not null)
+                _before[id] = before;
             _reported[id] = version;
-            if (quarantine)
-                _quarantined.Add(id);
-            else
-                _quarantined.Remove(id);
+            _problems.Remove(id);
             Volatile.Write(ref _all, Build());
-            return instance.Version is not null && instance.Version != version;
+            return before;
+        }
+    }
+
+    /// <summary>Notes the fingerprint that an instance was last seen with.</summary>
+    public void Seen(string id, string fingerprint)
+    {
+        lock (_lock)
+            _fingerprints[id] = fingerprint;
+    }
+
+    /// <summary>The fingerprint that an instance was last seen with.</summary>
+    public string? FingerprintOf(string id)
+    {
+        lock (_lock)
+            return _fingerprints.GetValueOrDefault(id);
+    }
+
+    /// <summary>
+    /// Takes an instance out until it is proven anew; false: it is unknown, or was out for this reason already.
+    /// </summary>
+    public bool Quarantine(string id, string problem)
+    {
+        lock (_lock)
+        {
+            if (Find(id) is not { } instance || instance.Problem == problem)
+                return false;
+            _problems[id] = problem;
+            Volatile.Write(ref _all, Build());
+            return true;
         }
     }
 
     /// <summary>
-    /// What was reported under an ID is of the process at its address, not of one at another address.
+    /// What was reported under an ID is of the process at its address, not of one at another address; what a fingerprint
+    /// said of it rests on the version that was named.
     /// </summary>
     private FrozenDictionary<string, Instance> ForgetMoved(
         FrozenDictionary<string, Instance> before, FrozenDictionary<string, Instance> after)
     {
-        var gone = before.Values.Where(i => after.GetValueOrDefault(i.Id)?.Address != i.Address).ToArray();
+        var gone = before.Values
+            .Where(i => after.GetValueOrDefault(i.Id) is not { } now || now.Address != i.Address
+                || now.Named != i.Named && !CanDiscover)
+            .ToArray();
         foreach (var instance in gone)
         {
             _reported.Remove(instance.Id);
-            _quarantined.Remove(instance.Id);
+            _before.Remove(instance.Id);
+            _problems.Remove(instance.Id);
         }
 
         return gone.Length == 0 ? after : Build();
@@ -126,7 +180,9 @@ internal sealed class InstanceTable
     private Instance Build(string id, string address, VersionId? believed, bool draining)
     {
         var reported = _reported.GetValueOrDefault(id);
-        return new Instance(id, address, reported ?? believed, reported, draining, _quarantined.Contains(id));
+        return new Instance(
+            id, address, reported ?? believed, believed, reported, _before.GetValueOrDefault(id), draining,
+            _problems.GetValueOrDefault(id), IsProven: reported is not null || !_isProofNeeded);
     }
 
     private sealed record Narrowed(

@@ -172,6 +172,13 @@ internal sealed partial class SessionRouter
             var reply = await ClaimAsync(
                 view.Terms,
                 new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
+            if (IsAhead(view, reply))
+            {
+                // An instance was seen to serve it there already; nobody sends to a version that is not active.
+                outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: lease));
+                reply = new ClaimReply(ClaimOutcome.StaleView);
+            }
+
             switch (reply.Outcome)
             {
                 case ClaimOutcome.Alias:
@@ -203,6 +210,9 @@ internal sealed partial class SessionRouter
             return (reply, forced);
         }
     }
+
+    private static bool IsAhead(RoutingView view, ClaimReply reply) =>
+        view.State.Phase == RoutingPhase.Prepare && reply.Outcome == ClaimOutcome.Leased && reply.Pin > view.Newest;
 
     private async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
     {

@@ -15,6 +15,7 @@ internal sealed partial record RoutingState
     private const int RememberedRemovals = 64;
     private const int RememberedEndings = 1000;
     private const int RememberedGenerations = 64;
+    private const int RememberedFingerprints = 128;
 
     /// <summary>Names this history of the state; a state made anew has another.</summary>
     public required string Id { get; init; }
@@ -62,6 +63,9 @@ internal sealed partial record RoutingState
 
     /// <summary>Instances registered or drained through the API, over those of the configuration.</summary>
     public ImmutableArray<InstanceOverride> Instances { get; init; } = [];
+
+    /// <summary>What tells the builds of instances apart that report no version.</summary>
+    public ImmutableArray<KnownFingerprint> Fingerprints { get; init; } = [];
 
     /// <summary>Sessions ended by an operator whose requests must not be taken for the session any more.</summary>
     public ImmutableArray<string> EndedSessions { get; init; } = [];
@@ -166,8 +170,15 @@ internal sealed partial record RoutingState
             return Busy();
         var news = weights.Where(w => w.Value > 0 && Find(w.Key)!.Status != VersionStatus.Active)
             .Select(w => w.Key).ToArray();
-        if (news.Length == 0)
-            return Revised() with { Versions = WithWeights(weights) };
+        return news.Length == 0 ? Revised() with { Versions = WithWeights(weights) } : Activate(news, weights);
+    }
+
+    /// <summary>Activates a version with weights that may give it nothing yet: sessions are there already.</summary>
+    public Change Activate(VersionId version, IReadOnlyDictionary<VersionId, int> weights) =>
+        IsQuiet ? Activate([version], weights) : Busy();
+
+    private Change Activate(VersionId[] news, IReadOnlyDictionary<VersionId, int> weights)
+    {
         if (Array.Find(news, v => Find(v)!.Status != VersionStatus.Registered) is { } gone)
         {
             return new Refusal(
@@ -282,6 +293,15 @@ internal sealed partial record RoutingState
 
     private static bool IsNamed(InstanceOverride instance, string id) =>
         instance.Id.Equals(id, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Notes that an instance of this version has this fingerprint.</summary>
+    public RoutingState Learn(KnownFingerprint fingerprint)
+    {
+        if (Fingerprints.Contains(fingerprint))
+            return this;
+        var known = Fingerprints.Add(fingerprint);
+        return this with { Fingerprints = known.Length > RememberedFingerprints ? known.RemoveAt(0) : known };
+    }
 
     /// <summary>Ends one session: its handles are taken out of requests from now on.</summary>
     public RoutingState EndSession(string key)

@@ -51,7 +51,7 @@ public sealed class InstanceTableTests
         var first = _table.Of(available);
         Assert.Same(first, _table.Of(available));
 
-        _table.Report("old-1", V2, quarantine: false);
+        _table.Report("old-1", V2);
 
         Assert.Equal((false, true), (_table.Of(available).Has(V1), _table.Of(available).Has(V2)));
     }
@@ -87,29 +87,52 @@ public sealed class InstanceTableTests
     [Fact]
     public void Report_AnotherVersion_ContradictsOnceAndWinsOverBelief()
     {
-        Assert.False(_table.Report("old-1", V1, quarantine: false));
-        Assert.True(_table.Report("old-1", V2, quarantine: true));
-        Assert.False(_table.Report("old-1", V2, quarantine: true));
-        Assert.Equal((V2, false), (_table.Find("old-1")!.Version, _table.Find("old-1")!.IsUsable));
+        Assert.Null(_table.Report("old-1", V1));
+        Assert.Equal(V1, _table.Report("old-1", V2));
+        Assert.Null(_table.Report("old-1", V2));
 
-        Assert.False(_table.Report("old-1", V2, quarantine: false));
-        Assert.True(_table.Find("old-1")!.IsUsable);
+        var instance = _table.Find("old-1")!;
+        Assert.Equal((V2, V1, V1, true), (instance.Version, instance.Named, instance.Before, instance.IsUsable));
+    }
+
+    [Fact]
+    public void Quarantine_UntilItIsProven_NoSessionGoesThere()
+    {
+        Assert.True(_table.Quarantine("OLD-1", "it contradicts itself"));
+        Assert.False(_table.Quarantine("old-1", "it contradicts itself"));
+        Assert.Equal(("it contradicts itself", false), (_table.Find("old-1")!.Problem, _table.Find("old-1")!.IsUsable));
+
+        Assert.Null(_table.Report("old-1", V1));
+
+        Assert.Equal((null, true), (_table.Find("old-1")!.Problem, _table.Find("old-1")!.IsUsable));
+        Assert.False(_table.Quarantine("stranger", "nobody knows it"));
     }
 
     [Fact]
     public void Report_InstanceWithoutVersion_MakesItUsable()
     {
-        Assert.False(_table.Report("any-1", V2, quarantine: false));
+        Assert.Null(_table.Report("any-1", V2));
         Assert.Equal((V2, true), (_table.Find("any-1")!.Version, _table.Find("any-1")!.IsUsable));
-        Assert.False(_table.Report("stranger", V2, quarantine: false));
+        Assert.Null(_table.Report("stranger", V2));
     }
 
-    [Fact]
-    public void Report_IdInAnotherCase_CountsForTheInstanceAllTheSame()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void IsUsable_WhereInstancesCanBeAsked_NeedsAReport(bool byFingerprint)
     {
-        _table.Report("OLD-1", V2, quarantine: true);
+        var options = new GatewayOptions();
+        if (byFingerprint)
+            options.Versions.Discovery.Fingerprint = new FingerprintOptions { Path = "/login" };
+        else
+            options.Versions.Discovery.Path = "/health";
+        var table = new InstanceTable(new GatewaySettings(
+            options, [new("old-1", new Uri("http://10.0.0.1:8080"), V1)], new SessionRules([], []), [], V1, null, null));
+        Assert.Equal((V1, false), (table.Find("old-1")!.Version, table.Find("old-1")!.IsUsable));
 
-        Assert.Equal((V2, true), (_table.Find("old-1")!.Reported, _table.Find("old-1")!.Quarantined));
+        table.Report("old-1", V1);
+
+        Assert.True(table.Find("old-1")!.IsUsable);
     }
 
     [Fact]
@@ -117,14 +140,22 @@ public sealed class InstanceTableTests
     {
         var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V1 });
         Apply(state);
-        _table.Report("extra", V2, quarantine: true);
-        _table.Report("old-1", V1, quarantine: false);
+        _table.Report("extra", V2);
+        _table.Quarantine("extra", "it contradicts itself");
+        _table.Report("old-1", V1);
 
         Apply(state.SetInstance("extra", o => o with { Address = "http://10.0.1.2", Version = V3 }, Now));
 
-        Assert.Equal((V3, null, false),
-            (_table.Find("extra")!.Version, _table.Find("extra")!.Reported, _table.Find("extra")!.Quarantined));
+        Assert.Equal((V3, null, null),
+            (_table.Find("extra")!.Version, _table.Find("extra")!.Reported, _table.Find("extra")!.Problem));
         Assert.Equal(V1, _table.Find("old-1")!.Reported);
+    }
+
+    [Fact]
+    public void At_HostAndPort_FindsTheInstanceWhoseAddressHasThem()
+    {
+        Assert.Equal(["old-2"], _table.At("10.0.0.2", 8080).Select(i => i.Id));
+        Assert.Empty(_table.At("10.0.0.2", 80));
     }
 
     private static RoutingState Set(string id, Func<InstanceOverride, InstanceOverride> change) =>

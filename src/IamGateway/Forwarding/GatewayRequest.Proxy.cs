@@ -1,0 +1,38 @@
+using IamGateway.Instances;
+using Yarp.ReverseProxy.Model;
+
+namespace IamGateway.Forwarding;
+
+/// <summary>What YARP's steps see of the request: only instances and connections of the version it goes to.</summary>
+internal sealed partial class GatewayRequest : IReverseProxyFeature
+{
+    private IReverseProxyFeature? _whole;
+    private ClusterModel? _cluster;
+    private List<VersionId>? _givenUp;
+
+    RouteModel IReverseProxyFeature.Route => _whole!.Route;
+
+    ClusterModel IReverseProxyFeature.Cluster => _cluster!;
+
+    IReadOnlyList<DestinationState> IReverseProxyFeature.AllDestinations => _whole!.AllDestinations;
+
+    public IReadOnlyList<DestinationState> AvailableDestinations { get; set; } = [];
+
+    public DestinationState? ProxiedDestination { get; set; }
+
+    /// <summary>Versions of which no instance could be reached.</summary>
+    public IReadOnlyList<VersionId> GivenUp => _givenUp ?? [];
+
+    public void GiveUp(VersionId version) => (_givenUp ??= []).Add(version);
+
+    /// <summary>Narrows YARP's view of the cluster to destinations of this request's version.</summary>
+    public void Narrow(IReverseProxyFeature whole, IReadOnlyList<DestinationState> destinations)
+    {
+        _whole = whole;
+        _cluster = whole.Cluster.HttpClient is InstanceClients clients
+            ? clients.ModelFor(whole.Cluster, Version!)
+            : whole.Cluster;
+        AvailableDestinations = destinations;
+        ProxiedDestination = null;
+    }
+}

@@ -1,0 +1,51 @@
+using IamGateway.Configuration;
+using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace IamGateway.Instances;
+
+/// <summary>
+/// Makes YARP's HTTP clients: for the IAM's cluster one for each version, see <see cref="InstanceClients"/>.
+/// </summary>
+internal sealed class InstanceClientFactory(
+    GatewaySettings settings, VersionProbe probe, ProvenConnector connector, InstanceTruth truth,
+    ILogger<ForwarderHttpClientFactory> logger)
+    : IForwarderHttpClientFactory
+{
+    private readonly ForwarderHttpClientFactory _plain = new(logger);
+
+    public HttpMessageInvoker CreateClient(ForwarderHttpClientContext context)
+    {
+        if (context.ClusterId != settings.Options.Cluster)
+            return _plain.CreateClient(context);
+        if (context.OldClient is InstanceClients old && context.NewConfig == context.OldConfig)
+            return old;
+        var anew = new ForwarderHttpClientContext
+        {
+            ClusterId = context.ClusterId,
+            NewConfig = context.NewConfig,
+            NewMetadata = context.NewMetadata,
+        };
+        return new InstanceClients(
+            new Handlers(logger, handler => truth.Tls = handler.SslOptions).CreateClient(anew),
+            version => new Handlers(logger, handler => Prove(handler, version)).CreateClient(anew));
+    }
+
+    private void Prove(SocketsHttpHandler handler, VersionId version)
+    {
+        if (probe.IsConfigured)
+            handler.ConnectCallback = (context, cancellation) =>
+                connector.ConnectAsync(context, handler.SslOptions, version, cancellation);
+    }
+
+    /// <summary>YARP's handlers with the cluster's settings, and something done to each.</summary>
+    private sealed class Handlers(ILogger<ForwarderHttpClientFactory> logger, Action<SocketsHttpHandler> change)
+        : ForwarderHttpClientFactory(logger)
+    {
+        protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
+        {
+            base.ConfigureHandler(context, handler);
+            change(handler);
+        }
+    }
+}

@@ -1,8 +1,11 @@
 namespace IamGateway.Instances;
 
-/// <summary>A stream lent to somebody who may close it: the stream itself stays open.</summary>
+/// <summary>
+/// A stream lent to somebody who may close it: what waits on it ends with that, and the stream itself stays open.
+/// </summary>
 internal sealed class LentStream(Stream inner) : Stream
 {
+    private readonly CancellationTokenSource _closed = new();
     private int _reading;
 
     /// <summary>Nobody waits for bytes of it, so none that come later can be lost.</summary>
@@ -28,7 +31,9 @@ internal sealed class LentStream(Stream inner) : Stream
         Interlocked.Increment(ref _reading);
         try
         {
-            return await inner.ReadAsync(buffer, cancellationToken);
+            // Who gives up waiting closes the stream instead of cancelling the read.
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token, cancellationToken);
+            return await inner.ReadAsync(buffer, either.Token);
         }
         finally
         {
@@ -56,4 +61,11 @@ internal sealed class LentStream(Stream inner) : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _closed.Cancel();
+        base.Dispose(disposing);
+    }
 }

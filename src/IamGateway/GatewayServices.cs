@@ -9,6 +9,7 @@ using IamGateway.Sessions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Transforms;
 
 namespace IamGateway;
@@ -81,6 +82,7 @@ internal static class GatewayServices
                 context.ResponseTransforms.Add(new ResponseFuncTransform(transforms.OnResponseAsync));
             });
         services.AddSingleton<IForwarderHttpClientFactory, InstanceClientFactory>();
+        services.AddSingleton<IPassiveHealthCheckPolicy, FailuresInARow>();
         // The provider that LoadFromConfig registered, with the API's instances laid over it.
         var inner = services.Last(s => s.ServiceType == typeof(IProxyConfigProvider));
         services.Remove(inner);

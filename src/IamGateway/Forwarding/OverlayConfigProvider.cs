@@ -58,8 +58,8 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
                 Passive = new PassiveHealthCheckConfig
                 {
                     Enabled = true,
-                    Policy = "TransportFailureRate",
-                    ReactivationPeriod = TimeSpan.FromSeconds(5),
+                    Policy = FailuresInARow.PolicyName,
+                    ReactivationPeriod = TimeSpan.FromSeconds(2),
                 },
             },
         };

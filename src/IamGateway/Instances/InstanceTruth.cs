@@ -17,8 +17,8 @@ namespace IamGateway.Instances;
 /// show. What was configured is only the first belief.
 /// </summary>
 internal sealed partial class InstanceTruth(
-    InstanceTable instances, VersionProbe probe, Replica replica, GatewaySettings settings, GatewayMetrics metrics,
-    TimeProvider time, ILogger<InstanceTruth> logger)
+    InstanceTable instances, InstanceHealth health, VersionProbe probe, Replica replica, GatewaySettings settings,
+    GatewayMetrics metrics, TimeProvider time, ILogger<InstanceTruth> logger)
     : BackgroundService
 {
     private readonly SemaphoreSlim _wake = new(0, 1);
@@ -150,6 +150,7 @@ internal sealed partial class InstanceTruth(
                 new DnsEndPoint(address.IdnHost, address.Port), address.Scheme == Uri.UriSchemeHttps ? Tls : null,
                 null, either.Token);
             Learn(instance, await probe.AskAsync(connection, address, either.Token));
+            health.Answered(instance.Id);
         }
         catch (Exception e) when (
             e is IOException or SocketException or AuthenticationException or OperationCanceledException)

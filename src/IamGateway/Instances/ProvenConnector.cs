@@ -28,7 +28,7 @@ internal sealed class ProvenConnector(VersionProbe probe, InstanceTable instance
             var proven = truth.Learn(instance, answer);
             return proven == expected
                 ? stream
-                : throw new IOException(
+                : throw new VersionMismatchException(
                     $"instance {instance.Id} {(proven is null ? "does not prove its version" : $"is {proven}")}, "
                     + $"not {expected}.");
         }

@@ -43,6 +43,7 @@ internal static class GatewayServices
         services.AddSingleton<IssuedNames>();
         services.AddSingleton<Witness>();
         services.AddSingleton<RequestRecorder>();
+        services.AddSingleton<OpenConnections>();
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();
         // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes

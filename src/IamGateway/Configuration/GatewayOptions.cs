@@ -39,6 +39,8 @@ internal sealed class GatewayOptions
     /// <summary>How long requests may still take after SIGTERM. Default: 00:00:30.</summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    public DrainOptions Drain { get; set; } = new();
+
     public WitnessOptions Witness { get; set; } = new();
 
     public AdminOptions Admin { get; set; } = new();
@@ -168,6 +170,15 @@ internal sealed class RolloutOptions
 {
     /// <summary>The lowest version that can take part in a rolling upgrade (Airlock IAM: 8.2.0).</summary>
     public string? MinimumVersion { get; set; }
+}
+
+/// <summary>The section <c>IamGateway:Drain</c>.</summary>
+internal sealed class DrainOptions
+{
+    /// <summary>
+    /// WebSockets and streams of events whose instance or version goes are closed within this time. Default: 00:00:10.
+    /// </summary>
+    public TimeSpan CloseWithin { get; set; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>

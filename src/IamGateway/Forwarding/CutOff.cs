@@ -9,13 +9,14 @@ internal static class CutOff
 {
     /// <summary>
     /// True unless the instance has finished its answer, has closed the connection or was never reached. The body of an
-    /// answer that was withheld was not read to its end; of an upgraded connection nobody knows who ended it.
+    /// answer that was withheld was not read to its end. An upgraded connection ends without an error only when the
+    /// instance has closed its side: the proxy reads that to its end, whatever the client does.
     /// </summary>
     public static bool Is(HttpContext http, GatewayRequest request)
     {
         if (request.InstanceId is null)
             return false;
-        if (request.Refusal != RefusalCode.None || http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols)
+        if (request.Refusal != RefusalCode.None || request.EndedEarly)
             return true;
         if (http.GetForwarderErrorFeature() is not { } error)
             return false;

@@ -97,6 +97,9 @@ internal sealed partial class GatewayRequest
     /// <summary>The client or the gateway cut it off; the instance may work on.</summary>
     public bool CutOff { get; set; }
 
+    /// <summary>The gateway has ended the response before the instance had finished its answer.</summary>
+    public bool EndedEarly { get; set; }
+
     /// <summary>
     /// Handles whose sessions were ended; they are taken out of the request and expired in the response.
     /// </summary>

@@ -14,8 +14,9 @@ namespace IamGateway.Forwarding;
 /// the client.
 /// </summary>
 internal sealed class GatewayTransforms(
-    RequestRecorder recorder, IssuedNames names, Witness witness, Replica replica, SessionRules rules,
-    GatewaySettings settings, InstanceTruth truth, PinRepair repair, GatewayMetrics metrics, TimeProvider time)
+    RequestRecorder recorder, IssuedNames names, OpenConnections connections, Witness witness, Replica replica,
+    SessionRules rules, GatewaySettings settings, InstanceTruth truth, PinRepair repair, GatewayMetrics metrics,
+    TimeProvider time)
 {
     private const string OwnHeaders = "X-IamGateway-";
 
@@ -59,7 +60,11 @@ internal sealed class GatewayTransforms(
         if (request.Stripped is not null)
             StrippedHandles.Expire(context.HttpContext, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
+        {
+            connections.Follow(context.HttpContext, context.ProxyResponse!, request);
             return ValueTask.CompletedTask;
+        }
+
         var bound = names.OnResponseAsync(
             context.HttpContext, context.ProxyResponse!, request, context.CancellationToken);
         if (!bound.IsCompletedSuccessfully)
@@ -70,6 +75,8 @@ internal sealed class GatewayTransforms(
 
     private void Conclude(ResponseTransformContext context, GatewayRequest request)
     {
+        if (request.Refusal == RefusalCode.None)
+            connections.Follow(context.HttpContext, context.ProxyResponse!, request);
         context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
         witness.Issue(context.HttpContext, request, replica.View);
     }

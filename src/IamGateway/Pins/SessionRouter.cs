@@ -130,9 +130,7 @@ internal sealed partial class SessionRouter(
             try
             {
                 var name = request[i].Key;
-                var root = RootOf(view, name);
-                if (!view.Ended.Contains(root) && await store.FindAsync(name) is { } record)
-                    root = record.Root;
+                var root = await RecordOfAsync(view, name);
                 if (view.Ended.Contains(root))
                     (request.Stripped ??= []).Add(request[i]);
                 else
@@ -147,6 +145,15 @@ internal sealed partial class SessionRouter(
         if (request.Stripped is { } stripped)
             request.RemoveHandles(stripped);
         await DecideAsync(request, Enter(request), isHold);
+    }
+
+    /// <summary>
+    /// The record that a name leads to, as the store knows it unless what is remembered here was ended already.
+    /// </summary>
+    public async ValueTask<SessionKey> RecordOfAsync(RoutingView view, SessionKey name)
+    {
+        var root = RootOf(view, name);
+        return !view.Ended.Contains(root) && await store.FindAsync(name) is { } record ? record.Root : root;
     }
 
     private static int ByWeight(GatewayRequest request, RoutingView view, int bucket)

@@ -67,6 +67,9 @@ internal sealed partial class Replica(
     /// <summary>Called once when this replica finds itself forgotten.</summary>
     public Action? OnForgotten { get; set; }
 
+    /// <summary>Raised after another state is applied here.</summary>
+    public event Action? Adopted;
+
     /// <summary>Registers and reads the state; returns when sessions can be served.</summary>
     public async Task StartAsync(string name, string adminAddress, CancellationToken cancellation)
     {
@@ -223,6 +226,7 @@ internal sealed partial class Replica(
 
         metrics.Routing(state);
         changed.TrySetResult();
+        Adopted?.Invoke();
     }
 
     /// <summary>Carries out a command on the routing state and applies it here at once.</summary>

@@ -1,0 +1,177 @@
+using System.Net;
+using IamGateway.Configuration;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Routing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace IamGateway.Forwarding;
+
+/// <summary>
+/// The connections that last: upgraded ones and streams of events. Those whose instance, version or session goes are
+/// closed, spread over a while so that their clients do not all come back at once.
+/// </summary>
+internal sealed partial class OpenConnections : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<LastingStream> _open = [];
+    private readonly Replica _replica;
+    private readonly InstanceTable _instances;
+    private readonly SessionRouter _router;
+    private readonly GatewayOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Random _chance;
+    private readonly ILogger<OpenConnections> _logger;
+    private NameCache? _lookedUpWith;
+
+    public OpenConnections(
+        Replica replica, InstanceTable instances, SessionRouter router, GatewaySettings settings, TimeProvider time,
+        Random chance, ILogger<OpenConnections> logger)
+    {
+        (_replica, _instances, _router, _options) = (replica, instances, router, settings.Options);
+        (_time, _chance, _logger) = (time, chance, logger);
+        replica.Adopted += Look;
+        instances.AddressesChanged += Look;
+    }
+
+    /// <summary>The connections that are open to an instance.</summary>
+    public int Count(string instanceId)
+    {
+        lock (_lock)
+            return _open.Count(c => c.Request.InstanceId == instanceId);
+    }
+
+    /// <summary>Keeps the response among the open connections while it is read, if it is of that kind.</summary>
+    public void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request)
+    {
+        Func<Stream, LastingStream>? over = null;
+        if (IsUpgraded(response))
+        {
+            over = IsWebSocket(response)
+                ? inner => new WebSocketStream(inner, http, request, this, _time)
+                : inner => new OpaqueStream(inner, http, request, this, _time);
+        }
+        else if (response.Content.Headers.ContentType?.MediaType is { } type
+            && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase))
+        {
+            var isReadable = response.Content.Headers.ContentEncoding.Count == 0;
+            over = inner => new EventStream(inner, isReadable, http, request, this, _time);
+        }
+
+        if (over is not null)
+            response.Content = new LastingContent(response.Content, inner => Add(over(inner)));
+    }
+
+    private static bool IsUpgraded(HttpResponseMessage response) =>
+        response.StatusCode == HttpStatusCode.SwitchingProtocols
+        || response is { StatusCode: HttpStatusCode.OK, RequestMessage: { Headers.Protocol: not null } request }
+            && request.Method == HttpMethod.Connect;
+
+    private static bool IsWebSocket(HttpResponseMessage response) =>
+        response.RequestMessage?.Headers is { } headers
+        && (string.Equals(headers.Protocol, "websocket", StringComparison.OrdinalIgnoreCase)
+            || headers.Upgrade.Any(u => u.Name.Equals("websocket", StringComparison.OrdinalIgnoreCase)));
+
+    private LastingStream Add(LastingStream connection)
+    {
+        lock (_lock)
+            _open.Add(connection);
+        // What has changed since the request was decided is seen here, or it sees this connection.
+        var view = _replica.View;
+        if (MustClose(connection.Request, view))
+            Close([connection], _options.Drain.CloseWithin);
+        else if (view.Ended.Count > 0 && !ReferenceEquals(view, connection.Request.View))
+            _ = CloseEndedAsync(view, [connection]);
+        return connection;
+    }
+
+    public void Remove(LastingStream connection)
+    {
+        lock (_lock)
+            _open.Remove(connection);
+    }
+
+    /// <summary>Closes all of them.</summary>
+    public void CloseAll(TimeSpan within) => Close(NotDue(), within);
+
+    private LastingStream[] NotDue()
+    {
+        lock (_lock)
+            return [.. _open.Where(c => !c.IsDue)];
+    }
+
+    private void Look()
+    {
+        var view = _replica.View;
+        var open = NotDue();
+        Close([.. open.Where(c => MustClose(c.Request, view))], _options.Drain.CloseWithin);
+        // The view keeps this while the list of ended sessions stays as it is.
+        if (view.Ended.Count > 0 && Interlocked.Exchange(ref _lookedUpWith, view.NotEnded) != view.NotEnded)
+            _ = CloseEndedAsync(view, open);
+    }
+
+    private bool MustClose(GatewayRequest request, RoutingView view) =>
+        _instances.Find(request.InstanceId!) is null or { Draining: true }
+        || view.IsClosing && request.Ordinal < view.Newest
+        || view.State.Find(request.Version!) is { Status: VersionStatus.Retired or VersionStatus.Revoked };
+
+    private async Task CloseEndedAsync(RoutingView view, LastingStream[] open)
+    {
+        try
+        {
+            var ended = new List<LastingStream>();
+            foreach (var connection in open)
+            {
+                if (await IsEndedAsync(view, connection.Request))
+                    ended.Add(connection);
+            }
+
+            Close([.. ended], _options.Drain.CloseWithin);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Without the store no session is ended through the API either; the next look comes with the next end.
+            Interlocked.CompareExchange(ref _lookedUpWith, null, view.NotEnded);
+        }
+    }
+
+    private async ValueTask<bool> IsEndedAsync(RoutingView view, GatewayRequest request)
+    {
+        if (request.Root is { } root && view.Ended.Contains(root))
+            return true;
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            if (view.Ended.Contains(await _router.RecordOfAsync(view, request[i].Key)))
+                return true;
+        }
+
+        return false;
+    }
+
+    private void Close(LastingStream[] connections, TimeSpan within)
+    {
+        if (connections.Length == 0)
+            return;
+        Log.Closing(_logger, connections.Length, within);
+        foreach (var connection in connections)
+        {
+            double part;
+            lock (_chance)
+                part = _chance.NextDouble();
+            connection.CloseAfter(within * part);
+        }
+    }
+
+    public void Dispose()
+    {
+        _replica.Adopted -= Look;
+        _instances.AddressesChanged -= Look;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(6000, LogLevel.Information, "Closing {Count} open connections within {Time}.")]
+        public static partial void Closing(ILogger logger, int count, TimeSpan time);
+    }
+}

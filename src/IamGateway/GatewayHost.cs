@@ -190,8 +190,10 @@ internal static class GatewayHost
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Configure(GatewayConfiguration.Listener(builder.Configuration, "Proxy", DefaultProxyUrl));
         });
-        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Options.ShutdownTimeout);
+        builder.Services.Configure<HostOptions>(
+            o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
         var app = builder.Build();
+        app.UseLeaving();
         app.UseWebSockets();
         app.MapReverseProxy(proxy =>
         {

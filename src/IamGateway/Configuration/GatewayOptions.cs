@@ -39,6 +39,11 @@ internal sealed class GatewayOptions
     /// <summary>How long requests may still take after SIGTERM. Default: 00:00:30.</summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long requests are still accepted after SIGTERM, while readiness is false. Default: 00:00:00.
+    /// </summary>
+    public TimeSpan ShutdownDelay { get; set; }
+
     public DrainOptions Drain { get; set; } = new();
 
     public WitnessOptions Witness { get; set; } = new();

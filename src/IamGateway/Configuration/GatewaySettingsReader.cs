@@ -115,6 +115,7 @@ internal static class GatewaySettingsReader
     {
         Range(options.RequestTimeout, "RequestTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), problems);
         Range(options.ShutdownTimeout, "ShutdownTimeout", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
+        Range(options.ShutdownDelay, "ShutdownDelay", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
         Range(options.Drain.CloseWithin, "Drain:CloseWithin", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
         Range(options.Store.Timeout, "Store:Timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5), problems);
         Range(options.Store.RestoreWait, "Store:RestoreWait", TimeSpan.Zero, TimeSpan.FromMinutes(1), problems);

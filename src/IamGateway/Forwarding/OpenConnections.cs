@@ -24,6 +24,7 @@ internal sealed partial class OpenConnections : IDisposable
     private readonly Random _chance;
     private readonly ILogger<OpenConnections> _logger;
     private NameCache? _lookedUpWith;
+    private volatile bool _isClosing;
 
     public OpenConnections(
         Replica replica, InstanceTable instances, SessionRouter router, GatewaySettings settings, TimeProvider time,
@@ -79,7 +80,7 @@ internal sealed partial class OpenConnections : IDisposable
             _open.Add(connection);
         // What has changed since the request was decided is seen here, or it sees this connection.
         var view = _replica.View;
-        if (MustClose(connection.Request, view))
+        if (_isClosing || MustClose(connection.Request, view))
             Close([connection], _options.Drain.CloseWithin);
         else if (view.Ended.Count > 0 && !ReferenceEquals(view, connection.Request.View))
             _ = CloseEndedAsync(view, [connection]);
@@ -92,8 +93,13 @@ internal sealed partial class OpenConnections : IDisposable
             _open.Remove(connection);
     }
 
-    /// <summary>Closes all of them.</summary>
-    public void CloseAll(TimeSpan within) => Close(NotDue(), within);
+    /// <summary>Closes all of them, and those that are still to come.</summary>
+    public void CloseAll(TimeSpan within)
+    {
+        _isClosing = true;
+        Interlocked.MemoryBarrier();
+        Close(NotDue(), within);
+    }
 
     private LastingStream[] NotDue()
     {

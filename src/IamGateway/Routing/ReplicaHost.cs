@@ -1,5 +1,6 @@
 using IamGateway.Admin;
 using IamGateway.Configuration;
+using IamGateway.Forwarding;
 using IamGateway.Pins;
 
 namespace IamGateway.Routing;
@@ -8,8 +9,8 @@ namespace IamGateway.Routing;
 /// Ties the replica to the life of the process: registered before the proxy listens, gone after its last request.
 /// </summary>
 internal sealed class ReplicaHost(
-    Replica replica, AdminHost admin, GatewaySettings settings, IHostApplicationLifetime lifetime,
-    IServiceProvider services)
+    Replica replica, AdminHost admin, OpenConnections connections, GatewaySettings settings,
+    IHostApplicationLifetime lifetime, TimeProvider time, IServiceProvider services)
     : IHostedLifecycleService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -33,7 +34,22 @@ internal sealed class ReplicaHost(
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    /// <summary>
+    /// Readiness is false and requests are still served, until balancers have seen it. Then the listeners close.
+    /// </summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        replica.IsLeaving = true;
+        if (settings.Options.ShutdownDelay > TimeSpan.Zero && !replica.IsForgotten)
+        {
+            await Task.Delay(settings.Options.ShutdownDelay, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        // Early, so that they have come to their end when ShutdownTimeout has passed.
+        var half = settings.Options.ShutdownTimeout / 2;
+        connections.CloseAll(settings.Options.Drain.CloseWithin < half ? settings.Options.Drain.CloseWithin : half);
+    }
 
     /// <summary>Every server has stopped: nothing comes in any more.</summary>
     public async Task StoppedAsync(CancellationToken cancellationToken)

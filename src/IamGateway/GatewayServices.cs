@@ -4,6 +4,7 @@ using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Reports;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -46,6 +47,7 @@ internal static class GatewayServices
         services.AddSingleton<OpenConnections>();
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();
+        services.AddSingleton<ReplicaReports>();
         // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes
         // first.
         services.AddSingleton<AdminHost>();
@@ -53,6 +55,7 @@ internal static class GatewayServices
         services.AddHostedService<ReplicaHost>();
         services.AddHostedService(p => p.GetRequiredService<InstanceTruth>());
         services.AddHostedService(p => p.GetRequiredService<SessionCensus>());
+        services.AddHostedService(p => p.GetRequiredService<ReplicaReports>());
         AddProxy(services, configuration);
     }
 
@@ -64,12 +67,14 @@ internal static class GatewayServices
                 p.GetRequiredService<TimeProvider>(), settings.Options.Store.MaxSessions,
                 p.GetRequiredService<GatewayMetrics>()));
             services.AddSingleton<IRoutingStore>(_ => new MemoryRoutingStore(settings.Options.Store.StateFile));
+            services.AddSingleton<IReportStore, MemoryReportStore>();
             return;
         }
 
         services.AddSingleton(redis);
         services.AddSingleton<IPinStore, RedisPinStore>();
         services.AddSingleton<IRoutingStore, RedisRoutingStore>();
+        services.AddSingleton<IReportStore, RedisReportStore>();
     }
 
     private static void AddProxy(IServiceCollection services, IConfiguration configuration)

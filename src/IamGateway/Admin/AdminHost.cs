@@ -3,6 +3,7 @@ using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Reports;
 using IamGateway.Routing;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -52,6 +53,7 @@ internal sealed class AdminHost(
         Share<InstanceTable>(builder);
         Share<SessionCensus>(builder);
         Share<InstanceHealth>(builder);
+        Share<ReplicaReports>(builder);
         Share<TimeProvider>(builder);
         builder.Services.AddSingleton(metrics);
         var instances = gateway.GetRequiredService<InstanceTable>();

@@ -94,6 +94,9 @@ internal sealed partial class GatewayRequest
     /// <summary>Runs while a cut-off request still counts.</summary>
     public ITimer? Timer { get; set; }
 
+    /// <summary>The connection was upgraded (WebSocket). Whoever sees the response says so.</summary>
+    public bool IsUpgraded { get; set; }
+
     /// <summary>The client or the gateway cut it off; the instance may work on.</summary>
     public bool CutOff { get; set; }
 

@@ -55,6 +55,8 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     public RedisKey EventsKey => KeyPrefix + ":{r}:events";
 
+    public RedisKey ReportsKey => KeyPrefix + ":reports";
+
     public RedisChannel Channel => RedisChannel.Literal(KeyPrefix + ":routing");
 
     public bool IsOpen => Volatile.Read(ref _failures) >= FailuresToOpen;

@@ -101,6 +101,16 @@ internal sealed class GatewayMetrics
 
     public CollectorRegistry Registry { get; }
 
+    /// <summary>The upper bounds of the histogram of request durations, in seconds.</summary>
+    public static IReadOnlyList<double> DurationBounds => RequestBuckets;
+
+    /// <summary>Refusals that the gateway or the instances are to blame for, not the end of one session.</summary>
+    public long RefusalCount => (long)Enum.GetValues<RefusalCode>()
+        .Where(c => c is not (RefusalCode.None or RefusalCode.VersionRevoked))
+        .Sum(c => _refusals.WithLabels(Label(c)).Value);
+
+    public long ViolationCount => (long)_violations.Value;
+
     public static string Label(Decision decision) => decision switch
     {
         Decision.New => "new",

@@ -11,6 +11,9 @@ internal sealed partial class RequestRecorder(
 {
     private readonly ConcurrentDictionary<(string Instance, VersionId Version), InstanceMetrics> _instances = new();
 
+    /// <summary>What was counted since the process started, for each instance under each version it had.</summary>
+    public IReadOnlyCollection<InstanceMetrics> All => [.. _instances.Values];
+
     /// <summary>Notes that the request is about to be sent.</summary>
     public InstanceMetrics For(string instance, VersionId version) =>
         _instances.TryGetValue((instance, version), out var found)

@@ -27,6 +27,7 @@ internal sealed class ReplicaRig : IAsyncDisposable
         var configuration = new ConfigurationBuilder().AddCommandLine(arguments).Build();
         var settings = GatewaySettingsReader.Read(configuration, "Test", problems)
             ?? throw new InvalidOperationException(string.Join('\n', problems.Lines));
+        Settings = settings;
         var metrics = new GatewayMetrics();
         Outbox = new StoreOutbox(pins, metrics, TimeProvider.System);
         Replica = new Replica(
@@ -36,6 +37,8 @@ internal sealed class ReplicaRig : IAsyncDisposable
             settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, Outbox, settings,
             TimeProvider.System);
     }
+
+    public GatewaySettings Settings { get; }
 
     public Replica Replica { get; }
 

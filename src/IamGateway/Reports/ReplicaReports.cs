@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using IamGateway.Forwarding;
+using IamGateway.Instances;
+using IamGateway.Pins;
+using IamGateway.Recording;
+using IamGateway.Routing;
+
+namespace IamGateway.Reports;
+
+/// <summary>
+/// Writes this replica's report once a second and reads those of the others. A report that does not change any more, as
+/// this replica sees it, is stale; no two clocks are compared.
+/// </summary>
+internal sealed class ReplicaReports(
+    IReportStore store, Replica replica, InFlight inFlight, InstanceTable instances, RequestRecorder recorder,
+    GatewayMetrics metrics, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(5);
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private ImmutableDictionary<long, Seen> _seen = ImmutableDictionary<long, Seen>.Empty;
+    private long _number;
+
+    /// <summary>The last report of every registered replica that has written one, this one's among them.</summary>
+    public IReadOnlyList<ReplicaReport> Latest => Of(isStale: false);
+
+    /// <summary>Reports of registered replicas that have not renewed them for five seconds.</summary>
+    public IReadOnlyList<ReplicaReport> Stale => Of(isStale: true);
+
+    /// <summary>Registered replicas, but for those known to be dead, of which there is no report now.</summary>
+    public IReadOnlyList<ReplicaEntry> Silent
+    {
+        get
+        {
+            var heard = Latest.Select(r => r.Replica).ToHashSet();
+            return [.. replica.View.State.Replicas.Where(r => !r.Forgotten && !heard.Contains(r.Id))];
+        }
+    }
+
+    private ReplicaReport[] Of(bool isStale)
+    {
+        var registered = replica.View.State.Replicas.Select(r => r.Id).ToHashSet();
+        return
+        [
+            .. Volatile.Read(ref _seen).Values
+                .Where(s => registered.Contains(s.Report.Replica)
+                    && time.GetElapsedTime(s.At) >= StaleAfter == isStale)
+                .Select(s => s.Report).OrderBy(r => r.Replica),
+        ];
+    }
+
+    /// <summary>Writes and reads now, beside the rhythm.</summary>
+    public async Task ExchangeAsync(CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            await store.WriteAsync(Own());
+            var known = Volatile.Read(ref _seen);
+            var all = await store.ReadAsync();
+            var now = time.GetTimestamp();
+            Volatile.Write(ref _seen, all.ToImmutableDictionary(r => r.Replica, r =>
+                known.TryGetValue(r.Replica, out var seen) && seen.Report.Number == r.Number
+                    ? seen
+                    : new Seen(r, now)));
+            await RemoveGoneAsync(all);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    // A registration that this replica has not heard of yet is not gone.
+    private async Task RemoveGoneAsync(IReadOnlyList<ReplicaReport> all)
+    {
+        var state = replica.View.State;
+        var gone = all.Select(r => r.Replica)
+            .Where(id => id < state.NextReplica && state.Replicas.All(r => r.Id != id)).ToArray();
+        if (gone.Length > 0)
+            await store.RemoveAsync(gone);
+    }
+
+    private ReplicaReport Own()
+    {
+        var state = replica.View.State;
+        var requests = inFlight.Snapshot();
+        var counted = recorder.All;
+        return new ReplicaReport(
+            replica.Id, ++_number, time.GetUtcNow(),
+            [
+                .. instances.All.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i => new InstanceReport(
+                    i.Id,
+                    requests.Count(r => r.InstanceId == i.Id),
+                    requests.Count(r => r.InstanceId == i.Id && r.IsUpgraded),
+                    counted.Where(c => c.Instance == i.Id).Sum(c => c.Requests))),
+            ],
+            [
+                .. state.Versions.Where(v => v.Status is VersionStatus.Active or VersionStatus.Registered)
+                    .Select(v => Version(v.Version, requests, counted)),
+            ],
+            metrics.RefusalCount, metrics.ViolationCount);
+    }
+
+    private static VersionReport Version(
+        VersionId version, List<GatewayRequest> requests, IReadOnlyCollection<InstanceMetrics> counted)
+    {
+        var name = version.ToString();
+        var own = counted.Where(c => c.Version == name).ToArray();
+        var durations = new long[GatewayMetrics.DurationBounds.Count + 1];
+        foreach (var instance in own)
+            instance.AddDurations(durations);
+        return new VersionReport(
+            version, requests.Count(r => r.InstanceId is not null && r.Version == version),
+            own.Sum(c => c.Requests), own.Sum(c => c.ServerErrors), durations);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (replica.CanServe)
+                    await ExchangeAsync(stoppingToken);
+            }
+            catch (StoreUnavailableException)
+            {
+                // The others see that this replica is silent, and this one sees nothing of them.
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+
+            await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    public override void Dispose()
+    {
+        _one.Dispose();
+        base.Dispose();
+    }
+
+    private sealed record Seen(ReplicaReport Report, long At);
+}

@@ -16,8 +16,8 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    Witness witness, InstanceTable instances, Succession succession, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time,
-    GatewayMetrics metrics)
+    Witness witness, InstanceTable instances, Succession succession, RequestRecorder recorder, StoreOutbox outbox,
+    TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {

@@ -10,7 +10,7 @@ internal static class Fingerprints
 {
     /// <summary>What is made of a fingerprint.</summary>
     /// <param name="Version">The version it proves.</param>
-    /// <param name="IsFirst">It was never seen, and is believed to be what was named.</param>
+    /// <param name="IsFirst">It was never seen on this instance, and is to be known from now on.</param>
     /// <param name="Problem">Why the instance must be held back.</param>
     public readonly record struct Verdict(VersionId? Version, bool IsFirst, string? Problem);
 
@@ -20,10 +20,11 @@ internal static class Fingerprints
         if (named is null)
             return new(null, false, "nobody has named its version; PUT /api/v1/instances/{id} with version");
         var same = known.Where(k => k.Fingerprint == fingerprint).ToArray();
+        var own = known.Where(k => k.Version == named
+            && k.Instance.Equals(instance, StringComparison.OrdinalIgnoreCase)).ToArray();
         if (same.Any(k => k.Version == named))
-            return new(named, false, null);
-        var wasAnother = known.Any(k => k.Version == named
-            && k.Instance.Equals(instance, StringComparison.OrdinalIgnoreCase));
+            return new(named, !own.Any(k => k.Fingerprint == fingerprint), null);
+        var wasAnother = own.Length > 0;
         var versions = same.Select(k => k.Version).Distinct().ToArray();
         return versions.Length switch
         {

@@ -141,8 +141,8 @@ internal sealed class InstanceTable
     }
 
     /// <summary>
-    /// What was reported under an ID is of the process at its address, not of one at another address; what a fingerprint
-    /// said of it rests on the version that was named.
+    /// What was reported under an ID is of the process at its address, not of one at another address; what a
+    /// fingerprint said of it rests on the version that was named.
     /// </summary>
     private FrozenDictionary<string, Instance> ForgetMoved(
         FrozenDictionary<string, Instance> before, FrozenDictionary<string, Instance> after)

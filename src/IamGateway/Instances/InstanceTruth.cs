@@ -173,7 +173,7 @@ internal sealed partial class InstanceTruth(
         }
     }
 
-    /// <summary>Brings what was found into the routing state and the event log, as soon as the store is there.</summary>
+    /// <summary>Brings what was found into the routing state and the event log, once the store is there.</summary>
     private async Task TellAsync(CancellationToken stop)
     {
         try
@@ -224,7 +224,8 @@ internal sealed partial class InstanceTruth(
     private static partial class Log
     {
         [LoggerMessage(
-            5000, LogLevel.Warning, "Instance '{Instance}' was taken for {Before} and is {Version}; it is used as such.")]
+            5000, LogLevel.Warning,
+            "Instance '{Instance}' was taken for {Before} and is {Version}; it is used as such.")]
         public static partial void AnotherVersion(
             ILogger logger, string instance, VersionId before, VersionId version);
 

@@ -23,6 +23,15 @@ public sealed class FingerprintsTests
     }
 
     [Fact]
+    public void Judge_SecondInstanceWithTheSame_IsProvenAndToBeKnown()
+    {
+        // Else a later change of it would pass for its first sight.
+        var verdict = Fingerprints.Judge([new("a", "f1", V1)], "b", V1, "f1");
+
+        Assert.Equal((V1, true, null), (verdict.Version, verdict.IsFirst, verdict.Problem));
+    }
+
+    [Fact]
     public void Judge_ChangedToWhatNobodyKnows_IsHeldBack()
     {
         var verdict = Fingerprints.Judge([new("a", "f1", V1)], "a", V1, "f2");

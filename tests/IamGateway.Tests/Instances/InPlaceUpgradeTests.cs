@@ -39,7 +39,7 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
             {
                 await RestartAsync(name);
                 foreach (var gateway in _gateways)
-                    await UntilAsync(() => gateway.Service<InstanceTable>().Find(name)!.Reported?.ToString() == "8.3.0");
+                    await UntilAsync(() => IsNew(gateway, name));
             }
 
             foreach (var gateway in _gateways)
@@ -65,7 +65,7 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
                     await UntilAsync(async () => await StateAsync(gateway, names[i]) == "drained");
                 await RestartAsync(names[i]);
                 foreach (var gateway in _gateways)
-                    await UntilAsync(() => gateway.Service<InstanceTable>().Find(names[i])!.Reported?.ToString() == "8.3.0");
+                    await UntilAsync(() => IsNew(gateway, names[i]));
                 await CommandAsync($"/api/v1/instances/{names[i]}/resume");
                 if (i == 0)
                     await _gateways[0].SetWeightsAsync(("8.2.1", 50), ("8.3.0", 50));
@@ -166,6 +166,9 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
         using var response = await _gateways[0].Admin.PostAsync(path, null);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
     }
+
+    private static bool IsNew(Gateway gateway, string id) =>
+        gateway.Service<InstanceTable>().Find(id)!.Reported?.ToString() == "8.3.0";
 
     private static async Task<string?> StateAsync(Gateway gateway, string id)
     {

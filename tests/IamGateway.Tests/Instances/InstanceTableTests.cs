@@ -127,7 +127,8 @@ public sealed class InstanceTableTests
         else
             options.Versions.Discovery.Path = "/health";
         var table = new InstanceTable(new GatewaySettings(
-            options, [new("old-1", new Uri("http://10.0.0.1:8080"), V1)], new SessionRules([], []), [], V1, null, null));
+            options, [new("old-1", new Uri("http://10.0.0.1:8080"), V1)], new SessionRules([], []), [], V1, null,
+            null));
         Assert.Equal((V1, false), (table.Find("old-1")!.Version, table.Find("old-1")!.IsUsable));
 
         table.Report("old-1", V1);

@@ -44,9 +44,12 @@ internal sealed partial class InstanceTruth(
         }
 
         _unproven.TryRemove(instance.Id, out _);
+        // What a response of it has contradicted is counted already.
+        var isCounted = instances.Find(instance.Id)?.Problem is not null;
         if (instances.Report(instance.Id, version) is { } before)
         {
-            metrics.Mismatch(instance.Id);
+            if (!isCounted)
+                metrics.Mismatch(instance.Id);
             Log.AnotherVersion(logger, instance.Id, before, version);
             _found.Writer.TryWrite(new Found("instance.version", instance.Id, before, version, null));
         }

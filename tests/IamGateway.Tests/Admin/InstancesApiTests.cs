@@ -20,7 +20,7 @@ public sealed class InstancesApiTests : IAsyncLifetime
         var reply = await _server.OkAsync(
             "PUT", "/api/v1/instances/third", $$"""{"address":"{{third.Address}}","version":"8.2.1"}""");
 
-        Assert.Equal("address health id inFlight reportedVersion sessions state version", reply.Fields());
+        Assert.Equal("address health id inFlight reason reportedVersion sessions state version", reply.Fields());
         Assert.Equal(("third", "active", "8.2.1"), (reply.Text("id"), reply.Text("state"), reply.Text("version")));
         await _server.OkAsync("POST", "/api/v1/instances/old/drain");
         Assert.Equal("third", await ServedByAsync());

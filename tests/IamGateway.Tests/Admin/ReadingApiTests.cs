@@ -45,7 +45,7 @@ public sealed class ReadingApiTests(AdminServer server) : IClassFixture<AdminSer
     {
         var old = (await server.GetAsync("/api/v1/instances")).One("id", "old");
 
-        Assert.Equal("address health id inFlight reportedVersion sessions state version", old.Fields());
+        Assert.Equal("address health id inFlight reason reportedVersion sessions state version", old.Fields());
         Assert.Equal(server.AddressOf("old").ToString(), old.Text("address"));
         Assert.Equal("8.2.1", old.Text("version"));
         Assert.Equal("active", old.Text("state"));

@@ -64,7 +64,8 @@ public sealed class RoutingJsonTests
         var full = Rollout().SetInstance(
             "new-1", o => o with { Address = "http://10.1.0.1", Version = V2, Draining = true }, Now)
             .SetInstance("old-1", o => o with { Draining = true }, Now)
-            .EndSession("00112233445566778899aabbccddeeff");
+            .EndSession("00112233445566778899aabbccddeeff")
+            .Learn(new KnownFingerprint("new-1", "0011223344556677", V2));
         return new Dictionary<string, RoutingState>
         {
             ["created"] = RoutingState.Create([V1], V1, [], Now),

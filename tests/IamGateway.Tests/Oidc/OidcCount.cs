@@ -14,7 +14,7 @@ internal sealed class OidcCount
     private int _repeated;
     private int _serverErrors;
 
-    /// <summary>A flow is a log-in, a renewal, a refresh, a call with a token or a log-out.</summary>
+    /// <summary>A flow is a log-in, a renewal, a refresh, a call with a token, a revocation or a log-out.</summary>
     public int Flows => _flows;
 
     public int Requests => _requests;

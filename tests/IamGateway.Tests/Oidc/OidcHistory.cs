@@ -2,7 +2,7 @@ namespace IamGateway.Tests.Oidc;
 
 /// <summary>
 /// What the provider's store has seen: which version touched which record for which request, in the order of what
-/// happened. Records that one request touches belong to one session, whatever their names are.
+/// happened. Records that one request touches belong to one session from then on, whatever their names are.
 /// </summary>
 internal sealed class OidcHistory
 {
@@ -13,27 +13,23 @@ internal sealed class OidcHistory
     {
         var touches = entries.Select(e => e.Split(' '))
             .Select(e => (Version: e[0], Request: e[1], Key: e[2])).ToArray();
-        foreach (var (_, request, key) in touches)
-            _parents[Root(key)] = Root("request " + request);
         Touches = touches.Length;
         var reached = new Dictionary<string, VersionId>();
         var back = new HashSet<string>();
         var migrated = new HashSet<string>();
-        foreach (var (version, _, key) in touches)
+        foreach (var (version, request, key) in touches)
         {
-            var session = Root(key);
             var now = VersionId.Parse(version);
-            if (!reached.TryGetValue(session, out var before))
-                before = now;
-            if (now != before)
-                (now < before ? back : migrated).Add(session);
-            reached[session] = now > before ? now : before;
+            var (session, before) = Join(reached, Root(key), Root("request " + request));
+            if (before is not null && now != before)
+                (now < before ? back : migrated).Add(key);
+            reached[session] = before is null || now > before ? now : before;
         }
 
+        Back = back.Select(Root).Distinct().Count();
+        Migrated = migrated.Select(Root).Distinct().Count();
         Sessions = reached.Count;
-        Back = back.Count;
-        Migrated = migrated.Count;
-        Newer = reached.Count(r => r.Value.ToString() == OidcProvider.Newer);
+        Newer = reached.Count(r => r.Value.ToString() == OidcKind.Newer);
     }
 
     public int Touches { get; }
@@ -50,7 +46,17 @@ internal sealed class OidcHistory
     public int Newer { get; }
 
     public override string ToString() =>
-        $"{Touches} touches of {Sessions} sessions, {Newer} at {OidcProvider.Newer}, {Migrated} migrated, {Back} back";
+        $"{Touches} touches of {Sessions} sessions, {Newer} at {OidcKind.Newer}, {Migrated} migrated, {Back} back";
+
+    /// <summary>From here on the two are one session, which is where the higher of them was.</summary>
+    private (string Session, VersionId? Reached) Join(
+        Dictionary<string, VersionId> reached, string first, string second)
+    {
+        reached.Remove(first, out var one);
+        reached.Remove(second, out var other);
+        _parents[second] = first;
+        return (first, one is null || other is not null && other > one ? other : one);
+    }
 
     private string Root(string name)
     {

@@ -10,11 +10,11 @@ namespace IamGateway.Tests.Oidc;
 /// Two instances of the provider in each of two versions on one Redis, behind two gateway replicas: one in this
 /// process, the other a process that can be killed.
 /// </summary>
-internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAsyncDisposable
+internal sealed class OidcSite(OidcKind kind, IReadOnlyDictionary<string, string?> rules) : IAsyncDisposable
 {
     private const string Prefix = "op:";
     private readonly RedisServer _redis = new();
-    private readonly List<OidcProvider> _providers = [];
+    private readonly List<IOidcProvider> _providers = [];
     private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
     private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
     private readonly HttpMessageInvoker _http = new(
@@ -27,9 +27,9 @@ internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAs
 
     public Gateway Gateway => _gateway!;
 
-    public static async Task<OidcSite> StartAsync(IReadOnlyDictionary<string, string?> rules)
+    public static async Task<OidcSite> StartAsync(OidcKind kind, IReadOnlyDictionary<string, string?> rules)
     {
-        var site = new OidcSite(rules);
+        var site = new OidcSite(kind, rules);
         try
         {
             await site.StartAsync();
@@ -45,9 +45,9 @@ internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAs
     private async Task StartAsync()
     {
         await _redis.InitializeAsync();
-        string[] versions = [OidcProvider.Older, OidcProvider.Older, OidcProvider.Newer, OidcProvider.Newer];
+        string[] versions = [OidcKind.Older, OidcKind.Older, OidcKind.Newer, OidcKind.Newer];
         foreach (var version in versions)
-            _providers.Add(await OidcProvider.StartAsync(version, _redis.Port, Prefix));
+            _providers.Add(await kind.StartAsync(version, _redis.Port, Prefix));
         _gateway = await Gateway.StartAsync([], Settings());
         await StartOtherAsync();
     }
@@ -74,7 +74,7 @@ internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAs
     /// <summary>Users who do their rounds one after the other, each at its own pace.</summary>
     public Task UseAsync(int users, int rounds, int seed) => Task.WhenAll(Enumerable.Range(0, users).Select(async i =>
     {
-        var user = new OidcUser(_http, () => _replicas, Count, $"user-{i}", seed + i);
+        var user = kind.User(new OidcUserArguments(_http, () => _replicas, Count, $"user-{i}", seed + i));
         for (var round = 0; round < rounds; round++)
         {
             await user.RoundAsync();
@@ -88,7 +88,7 @@ internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAs
     /// </summary>
     public async Task WeighAsync(int newer)
     {
-        var weights = new Dictionary<string, int> { [OidcProvider.Older] = 100 - newer, [OidcProvider.Newer] = newer };
+        var weights = new Dictionary<string, int> { [OidcKind.Older] = 100 - newer, [OidcKind.Newer] = newer };
         using var response = await Gateway.Admin.PutAsJsonAsync("/api/v1/weights", new { weights });
         Assert.True(
             response.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted,
@@ -117,6 +117,8 @@ internal sealed class OidcSite(IReadOnlyDictionary<string, string?> rules) : IAs
             ["IamGateway:Versions:Discovery:ResponseHeader"] = "X-IAM-Version",
             // What a killed replica may still have at an instance is over after this.
             ["IamGateway:RequestTimeout"] = "00:00:05",
+            // Who needs a session that the killed replica has at work waits for that, and is not refused.
+            ["IamGateway:Migration:MaxWait"] = "00:00:30",
             ["IamGateway:ShutdownTimeout"] = "00:00:01",
         };
         for (var i = 0; i < _providers.Count; i++)

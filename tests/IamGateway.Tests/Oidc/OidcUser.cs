@@ -7,10 +7,9 @@ namespace IamGateway.Tests.Oidc;
 
 /// <summary>
 /// One user with a browser, and the server of the relying party that the user logs in to. Both send each request to
-/// any replica; only the browser has cookies.
+/// any replica; only the browser has cookies. How the provider's pages are gone through is the product's.
 /// </summary>
-internal sealed class OidcUser(
-    HttpMessageInvoker http, Func<IReadOnlyList<OidcReplica>> replicas, OidcCount count, string name, int seed)
+internal abstract class OidcUser(OidcUserArguments arguments)
 {
     private const string Callback = "http://rp.example.test/callback";
     private const string Verifier = "a-verifier-that-is-long-enough-for-the-standard-43";
@@ -19,13 +18,28 @@ internal sealed class OidcUser(
     private static readonly string Basic =
         Convert.ToBase64String(Encoding.UTF8.GetBytes("rp:secret-of-the-relying-party"));
 
-    private readonly Random _random = new(seed);
+    private readonly HttpMessageInvoker _http = arguments.Http;
+    private readonly OidcCount _count = arguments.Count;
+    private readonly Random _random = new(arguments.Seed);
     private CookieContainer _cookies = new();
     private string _access = "";
     private string _id = "";
     private string _refresh = "";
     private bool _isLoggedIn;
     private bool _hasLost;
+
+    protected string Name { get; } = arguments.Name;
+
+    /// <summary>The status with which the provider sends a browser on.</summary>
+    protected abstract HttpStatusCode Redirects { get; }
+
+    /// <summary>
+    /// The browser begins an authorization request, logs in and consents; returns where it is sent in the end.
+    /// </summary>
+    protected abstract Task<string> LogInAsync(string authorize);
+
+    /// <summary>The browser logs out.</summary>
+    protected abstract Task LogOutAsync(string idToken);
 
     /// <summary>
     /// Logs in if need be; then the browser renews silently while the server uses its tokens; now and then a log-out.
@@ -41,7 +55,7 @@ internal sealed class OidcUser(
         }
 
         if (isWell && Next(3) == 0)
-            isWell = await FlowAsync(LogOutAsync);
+            isWell = await FlowAsync(RevokeAsync) && await FlowAsync(LogOutAsync);
         if (isWell)
             return;
         // The next round begins with a new browser.
@@ -57,7 +71,7 @@ internal sealed class OidcUser(
 
     private async Task<bool> FlowAsync(Func<Task> flow)
     {
-        count.Flow();
+        _count.Flow();
         try
         {
             await flow();
@@ -67,9 +81,9 @@ internal sealed class OidcUser(
         {
             // A code or refresh token whose answer was lost with the killed replica is used up.
             if (_hasLost && e is FailedFlowException { Status: < 500 })
-                count.Interrupt();
+                _count.Interrupt();
             else
-                count.Fail($"{name}: {e.Message}");
+                _count.Fail($"{Name}: {e.Message}");
             return false;
         }
     }
@@ -79,13 +93,7 @@ internal sealed class OidcUser(
         var start = Authorize("openid offline_access", "consent");
         if (Next(2) == 0)
             start = await PushAsync(start);
-        var login = await BrowseAsync(start, null, HttpStatusCode.SeeOther);
-        await BrowseAsync(login, null, HttpStatusCode.OK);
-        var resume = await BrowseAsync(login, Form(("prompt", "login"), ("login", name)), HttpStatusCode.SeeOther);
-        var consent = await BrowseAsync(resume, null, HttpStatusCode.SeeOther);
-        await BrowseAsync(consent, null, HttpStatusCode.OK);
-        resume = await BrowseAsync(consent, Form(("prompt", "consent")), HttpStatusCode.SeeOther);
-        var tokens = await RedeemAsync(await BrowseAsync(resume, null, HttpStatusCode.SeeOther));
+        var tokens = await RedeemAsync(await LogInAsync(start));
         (_access, _id, _refresh, _isLoggedIn) = (tokens.Access, tokens.Id, tokens.Refresh!, true);
     }
 
@@ -103,7 +111,7 @@ internal sealed class OidcUser(
     private async Task RenewAsync()
     {
         var path = Authorize("openid", "none") + "&id_token_hint=" + _id;
-        var tokens = await RedeemAsync(await BrowseAsync(path, null, HttpStatusCode.SeeOther));
+        var tokens = await RedeemAsync(await BrowseAsync(path, null, Redirects));
         await UserInfoAsync(tokens.Access);
         (_access, _id) = (tokens.Access, tokens.Id);
     }
@@ -118,7 +126,7 @@ internal sealed class OidcUser(
     private async Task UserInfoAsync(string accessToken)
     {
         var me = await ServeAsync("/me", "Bearer " + accessToken, null);
-        if (me.GetProperty("sub").GetString() != name)
+        if (me.GetProperty("sub").GetString() != Name)
             throw new FailedFlowException($"/me is about somebody else: {me}", 0);
     }
 
@@ -129,12 +137,13 @@ internal sealed class OidcUser(
             throw new FailedFlowException("A token is not active.", 0);
     }
 
+    /// <summary>The relying party's server gives the refresh token back, before the browser logs out.</summary>
+    private Task RevokeAsync() =>
+        CallAsync("/token/revocation", "Basic " + Basic, Form(("token", _refresh)), HttpStatusCode.OK);
+
     private async Task LogOutAsync()
     {
-        var (page, _) = await SendAsync(
-            () => Browser("/session/end?id_token_hint=" + _id, null), HttpStatusCode.OK);
-        var xsrf = Regex.Match(page, "name=\"xsrf\" value=\"([^\"]+)\"").Groups[1].Value;
-        await BrowseAsync("/session/end/confirm", Form(("xsrf", xsrf), ("logout", "yes")), HttpStatusCode.SeeOther);
+        await LogOutAsync(_id);
         (_isLoggedIn, _cookies) = (false, new CookieContainer());
     }
 
@@ -164,13 +173,13 @@ internal sealed class OidcUser(
             + $"&redirect_uri={Uri.EscapeDataString(Callback)}&state=s&{Challenge}{challenge}";
     }
 
-    private static FormUrlEncodedContent Form(params (string Name, string Value)[] fields) =>
+    protected static FormUrlEncodedContent Form(params (string Name, string Value)[] fields) =>
         new(fields.Select(f => KeyValuePair.Create(f.Name, f.Value)));
 
     /// <summary>
     /// The browser goes to a page; returns where it is sent next: a path here, or an address elsewhere.
     /// </summary>
-    private async Task<string> BrowseAsync(string path, HttpContent? form, HttpStatusCode expected)
+    protected async Task<string> BrowseAsync(string path, HttpContent? form, HttpStatusCode expected)
     {
         var body = form is null ? null : await form.ReadAsStringAsync();
         var (_, location) = await SendAsync(() => Browser(path, body), expected);
@@ -181,6 +190,10 @@ internal sealed class OidcUser(
             ? next.ToString()
             : next.PathAndQuery;
     }
+
+    /// <summary>The browser looks at a page.</summary>
+    protected async Task<string> ReadAsync(string path) =>
+        (await SendAsync(() => Browser(path, null), HttpStatusCode.OK)).Body;
 
     private HttpRequestMessage Browser(string path, string? form)
     {
@@ -197,10 +210,14 @@ internal sealed class OidcUser(
 
     /// <summary>The relying party's server calls the provider, with no cookie at all.</summary>
     private async Task<JsonElement> ServeAsync(
-        string path, string authorization, HttpContent? form, HttpStatusCode expected = HttpStatusCode.OK)
+        string path, string authorization, HttpContent? form, HttpStatusCode expected = HttpStatusCode.OK) =>
+        JsonDocument.Parse(await CallAsync(path, authorization, form, expected)).RootElement;
+
+    private async Task<string> CallAsync(
+        string path, string authorization, HttpContent? form, HttpStatusCode expected)
     {
         var body = form is null ? null : await form.ReadAsStringAsync();
-        var (json, _) = await SendAsync(
+        var (answer, _) = await SendAsync(
             () =>
             {
                 var request = Message(path, body);
@@ -208,7 +225,7 @@ internal sealed class OidcUser(
                 return request;
             },
             expected);
-        return JsonDocument.Parse(json).RootElement;
+        return answer;
     }
 
     private static HttpRequestMessage Message(string path, string? form)
@@ -223,7 +240,7 @@ internal sealed class OidcUser(
     private async Task<(string Body, string? Location)> SendAsync(
         Func<HttpRequestMessage> message, HttpStatusCode expected)
     {
-        var all = replicas();
+        var all = arguments.Replicas();
         var replica = all[Next(all.Count)];
         var wasGone = replica.IsGone;
         try
@@ -232,7 +249,7 @@ internal sealed class OidcUser(
         }
         catch (HttpRequestException) when (replica.IsKilled)
         {
-            count.Repeat();
+            _count.Repeat();
             _hasLost |= !wasGone;
             return await SendAsync(message(), all.First(r => r != replica), expected);
         }
@@ -244,12 +261,12 @@ internal sealed class OidcUser(
         var path = request.RequestUri!.ToString();
         using var sent = request;
         sent.RequestUri = new Uri(replica.Proxy, path);
-        count.Request();
+        _count.Request();
         var cookies = _cookies;
-        using var response = await http.SendAsync(sent, CancellationToken.None);
+        using var response = await _http.SendAsync(sent, CancellationToken.None);
         var body = await response.Content.ReadAsStringAsync();
         if ((int)response.StatusCode >= 500)
-            count.ServerError();
+            _count.ServerError();
         if (response.StatusCode != expected)
         {
             var version = response.Headers.TryGetValues("X-IAM-Version", out var v) ? v.First() : "the gateway";

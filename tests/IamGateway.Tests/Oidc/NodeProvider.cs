@@ -4,15 +4,12 @@ using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Oidc;
 
-/// <summary>One instance of a real OpenID Connect provider: <c>tests/oidc/provider.mjs</c>.</summary>
-internal sealed class OidcProvider : IAsyncDisposable
+/// <summary>An instance of npm's oidc-provider: <c>tests/oidc/provider.mjs</c>.</summary>
+internal sealed class NodeProvider : IOidcProvider
 {
-    public const string Older = "8.2.1";
-    public const string Newer = "8.3.0";
-
     private readonly ServerProcess _process;
 
-    private OidcProvider(ServerProcess process, string version, Uri address)
+    private NodeProvider(ServerProcess process, string version, Uri address)
     {
         _process = process;
         Version = version;
@@ -26,7 +23,7 @@ internal sealed class OidcProvider : IAsyncDisposable
     /// <summary>What it printed: its server errors.</summary>
     public string Output => _process.Output;
 
-    public static async Task<OidcProvider> StartAsync(string version, int redisPort, string prefix)
+    public static async Task<IOidcProvider> StartAsync(string version, int redisPort, string prefix)
     {
         var folder = Repository.Path("tests/oidc");
         Assert.True(
@@ -40,19 +37,15 @@ internal sealed class OidcProvider : IAsyncDisposable
             port = Regex.Match(process.Output, @"listening on (\d+)");
             return Task.FromResult(port.Success);
         });
-        return new OidcProvider(process, version, new Uri($"http://127.0.0.1:{port.Groups[1].Value}"));
+        return new NodeProvider(process, version, new Uri($"http://127.0.0.1:{port.Groups[1].Value}"));
     }
 
-    /// <summary>What it says about itself.</summary>
-    public async Task<Health> HealthAsync()
+    public async Task<OidcHealth> HealthAsync()
     {
         using var client = new HttpClient { BaseAddress = Address };
         var json = await client.GetStringAsync("/health");
-        return JsonSerializer.Deserialize<Health>(json, JsonSerializerOptions.Web)!;
+        return JsonSerializer.Deserialize<OidcHealth>(json, JsonSerializerOptions.Web)!;
     }
 
     public ValueTask DisposeAsync() => _process.DisposeAsync();
-
-    /// <summary>A record that it could not read is unreadable; a server error is one whatever its status was.</summary>
-    internal sealed record Health(string Version, int Requests, int ServerErrors, int Unreadable);
 }

@@ -26,7 +26,8 @@ internal static class GatewaySettingsReader
         var initial = Version(options.Versions.Initial, $"{Section}:Versions:Initial", problems);
         var minimum = Version(options.Rollout.MinimumVersion, $"{Section}:Rollout:MinimumVersion", problems);
         var redis = configuration.GetConnectionString("Redis");
-        var rules = SessionRulesReader.Read(options.Sessions, $"{Section}:Sessions", problems);
+        var rules = SessionRulesReader.Read(
+            options.Sessions, $"{Section}:Sessions", options.Store.SessionTtl, problems);
         CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
         CheckStore(options.Store, redis, problems);

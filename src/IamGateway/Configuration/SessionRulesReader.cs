@@ -6,8 +6,11 @@ namespace IamGateway.Configuration;
 /// <summary>Turns <c>IamGateway:Sessions</c> into rules; presets are put in place of their entries.</summary>
 internal static class SessionRulesReader
 {
+    // A handle that lives a minute, for example a code, is redeemed at its end, and its name may wait to be written.
+    private static readonly TimeSpan ShortestLifetime = TimeSpan.FromMinutes(1);
+
     public static List<SessionRule> Read(
-        List<SessionRuleOptions> entries, string section, ConfigurationProblems problems)
+        List<SessionRuleOptions> entries, string section, TimeSpan sessionTtl, ConfigurationProblems problems)
     {
         var rules = new List<SessionRule>();
         if (entries.Count == 0)
@@ -21,6 +24,7 @@ internal static class SessionRulesReader
         for (var i = 0; i < entries.Count; i++)
         {
             var key = $"{section}:{i}";
+            CheckLifetime(entries[i], $"{key}:Lifetime", sessionTtl, problems);
             if (entries[i].Preset is not { } preset)
             {
                 Add(entries[i], key, rules, problems);
@@ -76,6 +80,9 @@ internal static class SessionRulesReader
         if (issue.Issue is HandleIssue.JsonField or HandleIssue.FormPostField && string.IsNullOrEmpty(entry.IssuedAt))
             problems.Add(
                 $"{key}:IssuedAt", $"it is required with {issue.Issue}, so that no other response body is read.");
+        if (rules.Exists(r => r.Name == entry.Name && r.Lifetime != entry.Lifetime))
+            problems.Add(
+                $"{key}:Lifetime", $"rules of one Name share their handles; give all of '{entry.Name}' the same.");
         HandleExtractor? extractor = null;
         if (entry.Extract is not null && !HandleExtractor.TryParse(entry.Extract, out extractor))
             problems.Add(
@@ -92,7 +99,21 @@ internal static class SessionRulesReader
             issuedAt = path;
         rules.Add(new SessionRule(
             entry.Name!, source.Source, source.Name, entry.Scheme, path ?? default,
-            issue.Issue, issue.Name, issuedAt ?? default, extractor));
+            issue.Issue, issue.Name, issuedAt ?? default, extractor, entry.Lifetime));
+    }
+
+    private static void CheckLifetime(
+        SessionRuleOptions entry, string key, TimeSpan sessionTtl, ConfigurationProblems problems)
+    {
+        if (entry.Lifetime is not { } lifetime)
+            return;
+        if (entry.Preset is not null)
+            problems.Add(key, "a preset has none; write its rules out to give them one.");
+        else if (lifetime < ShortestLifetime || lifetime > sessionTtl)
+            problems.Add(
+                key,
+                $"{lifetime} is not between {ShortestLifetime} and IamGateway:Store:SessionTtl ({sessionTtl}); "
+                + "take more than the handle lives.");
     }
 
     /// <summary>Reads a path prefix; "/" and nothing mean everything.</summary>

@@ -71,6 +71,12 @@ internal sealed record ClaimTerms
 
     public required TimeSpan SessionTtl { get; init; }
 
+    /// <summary>
+    /// Names may be kept for less than <see cref="SessionTtl"/>, so that none may lead through another that goes
+    /// earlier.
+    /// </summary>
+    public bool HasLifetimes { get; init; }
+
     /// <summary>True if a lease of this registration is live.</summary>
     public bool IsLive(long replica) => replica >= NextReplica || Replicas.Contains(replica);
 }

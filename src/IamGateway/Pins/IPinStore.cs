@@ -17,8 +17,11 @@ internal interface IPinStore
     /// </summary>
     ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket);
 
-    /// <summary>Points a name at a record unless the name exists; false: the store is of another generation.</summary>
-    ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root);
+    /// <summary>
+    /// Points a name at a record unless the name exists; false: the store is of another generation. The name is kept
+    /// for its kind's lifetime, or for SessionTtl, and longer if others lead through it.
+    /// </summary>
+    ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null);
 
     /// <summary>Carries out queued writes in order. If it throws, all of them may be given again.</summary>
     ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes);

@@ -12,6 +12,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<SessionKey, SessionRecordState> _entries = [];
+    private readonly Dictionary<SessionKey, DateTimeOffset> _held = [];
     private DateTimeOffset _nextSweep;
 
     /// <summary>Entries, with those that have expired and not been swept out yet.</summary>
@@ -159,18 +160,18 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
         record.Pin = Math.Max(record.Pin, ordinal);
     }
 
-    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root)
+    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null)
     {
         lock (_lock)
         {
-            return TryLink(terms, name, root)
+            return TryLink(terms, name, terms.HasLifetimes ? Root(root, time.GetUtcNow()) : root, lifetime)
                 ? new(true)
                 : throw new StoreUnavailableException("The embedded store has no room for another name of a session.");
         }
     }
 
     /// <summary>False: the session is known and the name could not be kept.</summary>
-    private bool TryLink(ClaimTerms terms, SessionKey name, SessionKey root)
+    private bool TryLink(ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime)
     {
         var now = time.GetUtcNow();
         if (name == root)
@@ -178,7 +179,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
         var entry = Get(name, now);
         if (entry is null && IsFull(now, report: false))
         {
-            var isKnown = Get(Root(root), now) is { AliasOf: null };
+            var isKnown = Get(Root(root, now), now) is { AliasOf: null };
             if (!isKnown || _entries.Count - capacity >= capacity)
             {
                 metrics.StoreFull();
@@ -186,8 +187,38 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
             }
         }
 
-        Put(name, entry ?? new SessionRecordState { AliasOf = root }, now, terms);
+        if (entry is null)
+            _entries[name] = entry = new SessionRecordState { AliasOf = root };
+        var isHeld = _held.TryGetValue(name, out var until) && until > now;
+        Extend(entry, now + (isHeld ? terms.SessionTtl : lifetime ?? terms.SessionTtl));
+        if (Get(root, now) is null)
+            Hold(root, now, terms);
         return true;
+    }
+
+    private static void Extend(SessionRecordState entry, DateTimeOffset until)
+    {
+        if (entry.ExpiresAt < until)
+            entry.ExpiresAt = until;
+    }
+
+    /// <summary>
+    /// Names lead through one that is not there. If it comes to be a name itself it is kept as long as they are.
+    /// </summary>
+    private void Hold(SessionKey name, DateTimeOffset now, ClaimTerms terms)
+    {
+        if (!terms.HasLifetimes)
+            return;
+        if (_held.Count >= capacity)
+        {
+            foreach (var (held, until) in _held)
+            {
+                if (until <= now)
+                    _held.Remove(held);
+            }
+        }
+
+        _held[name] = now + terms.SessionTtl;
     }
 
     public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
@@ -208,8 +239,8 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
         {
             case StoreWriteKind.Link:
                 // Under the new name the session would go to the newest version, so it must under the others, too.
-                if (!TryLink(terms, write.Key, Root(write.Target)))
-                    End(terms, Root(write.Target), now);
+                if (!TryLink(terms, write.Key, Root(write.Target, now), write.Lifetime))
+                    End(terms, Root(write.Target, now), now);
                 break;
             case StoreWriteKind.Record:
                 var made = Get(write.Key, now);
@@ -223,10 +254,10 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
                 Refresh(terms, write, now);
                 break;
             case StoreWriteKind.End:
-                End(terms, Root(write.Key), now);
+                End(terms, Root(write.Key, now), now);
                 break;
             default:
-                Release(Root(write.Key), write.Lease, now);
+                Release(Root(write.Key, now), write.Lease, now);
                 break;
         }
     }
@@ -234,15 +265,23 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
     private void Refresh(ClaimTerms terms, StoreWrite write, DateTimeOffset now)
     {
         var key = write.Key;
-        for (var hops = 0; hops < SessionRouter.MaxAliasHops && Get(key, now) is { } entry; hops++)
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            entry.ExpiresAt = now + terms.SessionTtl;
+            if (Get(key, now) is not { } entry)
+            {
+                if (hops > 0)
+                    Hold(key, now, terms);
+                return;
+            }
+
             if (entry.AliasOf is { } next)
             {
+                Extend(entry, now + (write.Lifetime ?? terms.SessionTtl));
                 key = next;
                 continue;
             }
 
+            entry.ExpiresAt = now + terms.SessionTtl;
             if (write.Ordinal > 0 && !terms.StampsAreLate)
                 Raise(entry, terms, write.Ordinal);
             return;
@@ -268,11 +307,11 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
     }
 
     /// <summary>Where a name leads; in a circle of names it stays a name.</summary>
-    private SessionKey Root(SessionKey key)
+    private SessionKey Root(SessionKey key, DateTimeOffset now)
     {
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            if (!_entries.TryGetValue(key, out var entry) || entry.AliasOf is not { } next)
+            if (Get(key, now)?.AliasOf is not { } next)
                 break;
             key = next;
         }
@@ -285,7 +324,7 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
         lock (_lock)
         {
             var now = time.GetUtcNow();
-            var root = Root(name);
+            var root = Root(name, now);
             return new(Get(root, now) is { AliasOf: null } r
                 ? new SessionRecord(root, r.Pin, r.Bucket, r.Leases.Count, now - (r.ExpiresAt - _ttl))
                 : null);

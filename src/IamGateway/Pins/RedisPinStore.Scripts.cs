@@ -4,6 +4,8 @@ namespace IamGateway.Pins;
 /// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing
 /// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
 /// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease).
+/// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
+/// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
 internal sealed partial class RedisPinStore
 {
@@ -27,6 +29,9 @@ internal sealed partial class RedisPinStore
             if tonumber(id) >= next or string.find(replicas, ',' .. id .. ',', 1, true) then out[#out + 1] = lease end
           end
           return out
+        end
+        local function extend(key, ttl)
+          if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
         end
         local function put(key, r, ttl)
           redis.call('SET', key, r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases, 'PX', ttl)
@@ -101,19 +106,20 @@ internal sealed partial class RedisPinStore
         return {2, r.pin, r.bucket}
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl.
+    // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than
+    // before.
     private const string LinkScript = Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
-        if not redis.call('SET', KEYS[1], 'A' .. ARGV[3], 'PX', ARGV[4], 'NX') then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+        if not redis.call('SET', KEYS[1], 'A' .. ARGV[3], 'PX', ARGV[4], 'NX') then extend(KEYS[1], ARGV[4]) end
         return 1
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0. Returns where an alias points, or 0: another
-    // generation.
+    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name. Returns where an alias points,
+    // 0: another generation, or 1: there is nothing.
     private const string RefreshScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
-        if not v then return false end
-        if string.byte(v) == 65 then redis.call('PEXPIRE', KEYS[1], ARGV[3]); return string.sub(v, 2) end
+        if not v then return 1 end
+        if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
         if ARGV[4] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]); return false end
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         local r = parse(v)

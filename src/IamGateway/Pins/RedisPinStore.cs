@@ -49,24 +49,14 @@ internal sealed partial class RedisPinStore : IPinStore
         return Read(await RunAsync("lease", LeaseScript, Keys(key), values));
     }
 
-    public async ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root)
-    {
-        if (name == root)
-            return true;
-        var shared = Arguments(terms);
-        var result = await RunAsync(
-            "link", LinkScript, Keys(name), [shared.Generation, shared.RunIds, Bytes(root), shared.Ttl]);
-        return (int)result == 1;
-    }
-
     public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {
-        var targets = await Task.WhenAll(writes.Select(
-            w => w.Kind == StoreWriteKind.Link ? ResolveAsync(w.Target) : Task.FromResult(w.Target)));
+        var prepared = await Task.WhenAll(writes.Select(
+            w => w.Kind == StoreWriteKind.Link ? PreparedAsync(Arguments(terms), w) : Task.FromResult(w)));
         // Sent one behind the other on one connection and so carried out in order; one wait for all of them.
         var tasks = new Task[writes.Count];
         for (var i = 0; i < tasks.Length; i++)
-            tasks[i] = ApplyAsync(Arguments(terms), writes[i] with { Target = targets[i] });
+            tasks[i] = ApplyAsync(Arguments(terms), prepared[i]);
         await Task.WhenAll(tasks);
     }
 
@@ -81,12 +71,7 @@ internal sealed partial class RedisPinStore : IPinStore
                 ThrowIf(Read(recorded).Outcome == ClaimOutcome.StaleGeneration);
                 break;
             case StoreWriteKind.Link:
-                if (write.Key == write.Target)
-                    break;
-                var linked = await RunAsync(
-                    "write", LinkScript, Keys(write.Key),
-                    [shared.Generation, shared.RunIds, Bytes(write.Target), shared.Ttl]);
-                ThrowIf((int)linked == 0);
+                ThrowIf(!await LinkAsync("write", shared, write));
                 break;
             default:
                 await FollowAsync(shared, write);
@@ -102,21 +87,6 @@ internal sealed partial class RedisPinStore : IPinStore
             throw new StoreUnavailableException("The store is of another generation.");
     }
 
-    // What a name points to never changes, so that a link may as well point there: chains stay short however often a
-    // session rotates its names on replicas that did not see the last one issued.
-    private async Task<SessionKey> ResolveAsync(SessionKey name)
-    {
-        for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
-        {
-            var value = await _redis.RunAsync("write", db => db.StringGetAsync(Key(name)));
-            if (value.IsNull || (byte[])value! is not [(byte)'A', .. var target])
-                return name;
-            name = SessionKey.Read(target);
-        }
-
-        return name;
-    }
-
     private async Task FollowAsync(ArgumentCache shared, StoreWrite write)
     {
         var key = write.Key;
@@ -128,11 +98,21 @@ internal sealed partial class RedisPinStore : IPinStore
                 StoreWriteKind.Release => RunAsync("release", ReleaseScript, [Key(key)], [write.Lease.ToString()]),
                 _ => RunAsync(
                     "write", RefreshScript, Keys(key),
-                    [shared.Generation, shared.RunIds, shared.Ttl, shared.Terms.StampsAreLate ? 0 : write.Ordinal]),
+                    [
+                        shared.Generation, shared.RunIds, shared.Ttl, shared.Terms.StampsAreLate ? 0 : write.Ordinal,
+                        Ttl(shared, write),
+                    ]),
             });
             if (result.IsNull)
                 return;
-            ThrowIf(result.Resp2Type == ResultType.Integer);
+            if (result.Resp2Type == ResultType.Integer)
+            {
+                ThrowIf((int)result == 0);
+                if (hops > 0 && shared.Terms.HasLifetimes)
+                    await HoldAsync(shared, key);
+                return;
+            }
+
             key = SessionKey.Read((byte[])result!);
         }
     }

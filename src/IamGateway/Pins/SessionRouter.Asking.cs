@@ -75,7 +75,7 @@ internal sealed partial class SessionRouter
         {
             var name = request[i].Key;
             if (name != known && !HasRoot(view, name))
-                await store.LinkAsync(view.Terms, name, known.Value);
+                await store.LinkAsync(view.Terms, name, known.Value, LifetimeOf(request[i]));
         }
     }
 
@@ -271,6 +271,10 @@ internal sealed partial class SessionRouter
 
         view.Names.TryGet(name, out var known);
         view.Names.Set(name, new NameCache.Entry(root, final, known.ExtendedAt));
-        Extend(view, name, 0);
+        for (var i = 0; i < request.HandleCount; i++)
+        {
+            if (request[i].Key == name)
+                Extend(view, request[i], 0);
+        }
     }
 }

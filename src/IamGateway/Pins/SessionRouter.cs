@@ -19,8 +19,6 @@ internal sealed partial class SessionRouter(
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan WaitStep = TimeSpan.FromMilliseconds(10);
-    private readonly long _extendAfter =
-        (long)(settings.Options.Store.SessionTtl.TotalSeconds / 4 * TimeProvider.System.TimestampFrequency);
 
     public ValueTask DecideAsync(GatewayRequest request, bool isStateless, bool isHold)
     {
@@ -48,7 +46,7 @@ internal sealed partial class SessionRouter(
         {
             QueueLinks(request, view);
             for (var i = 0; i < request.HandleCount; i++)
-                Extend(view, request[i].Key, view.State.Phase == RoutingPhase.Steady ? view.Newest : 0);
+                Extend(view, request[i], view.State.Phase == RoutingPhase.Steady ? view.Newest : 0);
             Send(request, view, view.Newest, Decision.Final);
             return ValueTask.CompletedTask;
         }
@@ -74,7 +72,8 @@ internal sealed partial class SessionRouter(
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (!view.Names.TryGet(request[i].Key, out _))
-                outbox.Add(new StoreWrite(StoreWriteKind.Link, request[i].Key, Target: root));
+                outbox.Add(new StoreWrite(
+                    StoreWriteKind.Link, request[i].Key, Target: root, Lifetime: LifetimeOf(request[i])));
         }
     }
 
@@ -177,7 +176,7 @@ internal sealed partial class SessionRouter(
         }
 
         for (var i = 0; i < request.HandleCount; i++)
-            Extend(view, request[i].Key, 0);
+            Extend(view, request[i], 0);
         request.Root = view.Names.TryGet(request[0].Key, out var first) ? first.Root : null;
         return true;
     }
@@ -185,15 +184,19 @@ internal sealed partial class SessionRouter(
     /// <summary>
     /// Now and then, and behind the request: entries that exist for a handle live on while it is used.
     /// </summary>
-    private void Extend(RoutingView view, SessionKey name, int stamp)
+    private void Extend(RoutingView view, Handle handle, int stamp)
     {
         var now = time.GetTimestamp();
-        var seen = view.Names.TryGet(name, out var entry);
-        if (seen && now - entry.ExtendedAt < _extendAfter)
+        var lifetime = LifetimeOf(handle);
+        var kept = lifetime ?? settings.Options.Store.SessionTtl;
+        var seen = view.Names.TryGet(handle.Key, out var entry);
+        if (seen && time.GetElapsedTime(entry.ExtendedAt, now) < kept / 4)
             return;
-        view.Names.Set(name, entry with { ExtendedAt = now });
-        outbox.Add(new StoreWrite(StoreWriteKind.Refresh, name, Ordinal: stamp));
+        view.Names.Set(handle.Key, entry with { ExtendedAt = now });
+        outbox.Add(new StoreWrite(StoreWriteKind.Refresh, handle.Key, Ordinal: stamp, Lifetime: lifetime));
     }
+
+    private TimeSpan? LifetimeOf(Handle handle) => settings.Sessions.All[handle.Rule].Lifetime;
 
     private static void Send(GatewayRequest request, RoutingView view, int ordinal, Decision decision)
     {

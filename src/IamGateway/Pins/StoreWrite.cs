@@ -21,6 +21,13 @@ internal enum StoreWriteKind
 }
 
 /// <summary>A write that no request waits for.</summary>
+/// <param name="Kind">What is written.</param>
+/// <param name="Key">The name.</param>
+/// <param name="Target">What a link points to.</param>
+/// <param name="Ordinal">The version to record.</param>
+/// <param name="Bucket">The session's place in the weights.</param>
+/// <param name="Lease">The lease to give back.</param>
+/// <param name="Lifetime">How long a name of this kind is kept; null: as long as a record.</param>
 internal readonly record struct StoreWrite(
     StoreWriteKind Kind, SessionKey Key, SessionKey Target = default, int Ordinal = 0, int Bucket = 0,
-    LeaseId Lease = default);
+    LeaseId Lease = default, TimeSpan? Lifetime = null);

@@ -64,6 +64,7 @@ internal sealed class RoutingView
             MaxWait = options.Migration.MaxWait,
             MaxHold = options.Migration.MaxHold,
             SessionTtl = options.Store.SessionTtl,
+            HasLifetimes = options.Sessions.Exists(r => r.Lifetime is not null),
         };
     }
 

@@ -243,7 +243,8 @@ internal sealed class IssuedNames(
         {
             if (settings.Options.TestOnly.IsOff(ProtocolRule.GuessedNames))
                 outbox.Add(new StoreWrite(StoreWriteKind.Record, owner, Ordinal: request.Ordinal));
-            outbox.Add(new StoreWrite(StoreWriteKind.Link, handle.Key, Target: owner));
+            outbox.Add(new StoreWrite(
+                StoreWriteKind.Link, handle.Key, Target: owner, Lifetime: rules.All[handle.Rule].Lifetime));
             view.Names.Set(handle.Key, new NameCache.Entry(owner, 0, time.GetTimestamp()));
             lock (request)
                 request.Root ??= owner;
@@ -261,7 +262,8 @@ internal sealed class IssuedNames(
     {
         if (Owner(view, request, handle.Rule) is { } owner)
         {
-            if (owner != handle.Key && !await store.LinkAsync(view.Terms, handle.Key, owner))
+            if (owner != handle.Key
+                && !await store.LinkAsync(view.Terms, handle.Key, owner, rules.All[handle.Rule].Lifetime))
                 return false;
             Remember(view, request, handle.Key, owner);
             return true;

@@ -31,7 +31,8 @@ internal sealed record SessionRule(
     HandleIssue Issue,
     string? IssueName,
     PathString IssuedAt,
-    HandleExtractor? Extractor)
+    HandleExtractor? Extractor,
+    TimeSpan? Lifetime = null)
 {
     public bool ReadsRequestsUnder(PathString path) => IsUnder(path, Path);
 

@@ -50,6 +50,12 @@ internal sealed class SessionRuleOptions
     public string? IssuedAt { get; set; }
 
     /// <summary>
+    /// How long the store keeps a name of this kind after it was last seen. Longer than the handle lives; default:
+    /// SessionTtl.
+    /// </summary>
+    public TimeSpan? Lifetime { get; set; }
+
+    /// <summary>
     /// Reads the session's name out of the value itself: Jwt:CLAIM, Part:SEPARATOR:INDEX, SignedRoute, Except:VALUE.
     /// Handles whose parts agree are then one.
     /// </summary>

@@ -60,6 +60,10 @@ public sealed class GatewaySettingsReaderTests
     [InlineData("IamGateway:Sessions:0:Path", "login")]
     [InlineData("IamGateway:Sessions:0:JsonField", "id", "IamGateway:Sessions:0:IssuedAt")]
     [InlineData("IamGateway:Sessions:0:Extract", "Json:sid")]
+    [InlineData("IamGateway:Sessions:0:Lifetime", "soon")]
+    [InlineData("IamGateway:Sessions:0:Lifetime", "00:00:00")]
+    [InlineData("IamGateway:Sessions:0:Lifetime", "-00:10:00")]
+    [InlineData("IamGateway:Sessions:0:Lifetime", "12:00:01")]
     [InlineData("IamGateway:Sessions:1:Preset", "Unknown")]
     [InlineData("IamGateway:Witness:Enabled", "true", "IamGateway:Witness:Keys")]
     [InlineData("IamGateway:Witness:Keys:0", "c2hvcnQ=")]
@@ -202,6 +206,36 @@ public sealed class GatewaySettingsReaderTests
 
         Assert.Empty(problems);
         Assert.Null(settings!.Instances.Single(i => i.Id == "old-1").Version);
+    }
+
+    [Fact]
+    public void Read_LifetimeOfARule_IsTakenUpToSessionTtl()
+    {
+        var (settings, problems) = Read(
+            "Production", ("IamGateway:Sessions:0:Lifetime", "00:45:00"), ("IamGateway:Store:SessionTtl", "00:45:00"));
+
+        Assert.Empty(problems);
+        Assert.Equal(TimeSpan.FromMinutes(45), Assert.Single(settings!.Sessions.All).Lifetime);
+    }
+
+    [Fact]
+    public void Read_LifetimesOfOneNameThatDiffer_AreReported()
+    {
+        var (_, problems) = Read(
+            "Production", ("IamGateway:Sessions:1:Name", "session"), ("IamGateway:Sessions:1:Header", "X-Session"),
+            ("IamGateway:Sessions:1:Lifetime", "01:00:00"));
+
+        Assert.StartsWith("IamGateway:Sessions:1:Lifetime: ", Assert.Single(problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_LifetimeOfAPreset_IsReported()
+    {
+        var (_, problems) = Read(
+            "Production", ("IamGateway:Sessions:1:Preset", "OpenIdConnect"),
+            ("IamGateway:Sessions:1:Lifetime", "01:00:00"));
+
+        Assert.StartsWith("IamGateway:Sessions:1:Lifetime: ", Assert.Single(problems), StringComparison.Ordinal);
     }
 
     [Fact]

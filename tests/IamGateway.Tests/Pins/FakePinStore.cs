@@ -46,7 +46,8 @@ internal sealed class FakePinStore : IPinStore
         ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket) =>
         throw new NotSupportedException();
 
-    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) =>
+    public ValueTask<bool> LinkAsync(
+        ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
         throw new NotSupportedException();
 
     public ValueTask<SessionRecord?> FindAsync(SessionKey name) => throw new NotSupportedException();

@@ -10,6 +10,12 @@ public sealed class MemoryPinStoreTests : PinStoreContract
 
     private protected override ValueTask<IPinStore> CreateAsync() => new(new MemoryPinStore(Time, Capacity, _metrics));
 
+    private protected override Task AgeAsync(TimeSpan time)
+    {
+        Time.Advance(time);
+        return Task.CompletedTask;
+    }
+
     private MemoryPinStore Memory => (MemoryPinStore)Store;
 
     private async Task<string> RefusedAsync()
@@ -159,7 +165,8 @@ public sealed class MemoryPinStoreTests : PinStoreContract
     public async Task Refresh_UnderAName_ExtendsTheNameAndTheRecord()
     {
         await OldSessionAsync(Session);
-        await ApplyAsync(Some.Link(Some.Key(2), Session), Some.Link(Some.Key(3), Some.Key(2)));
+        await Store.LinkAsync(Some.Rollout, Some.Key(2), Session);
+        await Store.LinkAsync(Some.Rollout, Some.Key(3), Some.Key(2));
         for (var i = 0; i < 3; i++)
         {
             Time.Advance(Some.Rollout.SessionTtl - TimeSpan.FromTicks(1));

@@ -36,6 +36,7 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         {
             Generation = generation,
             Replicas = fewer ? [1] : [1, 2],
+            HasLifetimes = true,
         });
 
     private static readonly Gen<LeaseId> AnyLease = Gen.Select(
@@ -117,12 +118,13 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                     step.Terms, name, (step.Bits & 3) == 0 ? null : step.Lease, Math.Max(step.Ordinal, 1),
                     step.Bits * 150);
             case Call.Link:
-                return await store.LinkAsync(step.Terms, name, target);
+                return await store.LinkAsync(step.Terms, name, target, step.Lifetime);
             default:
                 var kind = (StoreWriteKind)(step.Bits % 5);
                 var ordinal = kind == StoreWriteKind.Refresh ? step.Ordinal : Math.Max(step.Ordinal, 1);
-                await store.ApplyAsync(
-                    step.Terms, [new StoreWrite(kind, name, target, ordinal, step.Bits * 150, step.Lease)]);
+                var write = new StoreWrite(
+                    kind, name, target, ordinal, step.Bits * 150, step.Lease, step.Lifetime);
+                await store.ApplyAsync(step.Terms, [write]);
                 return null;
         }
     }
@@ -136,5 +138,9 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
     }
 
     private sealed record Step(
-        Call Call, ClaimTerms Terms, int Name, int Target, LeaseId Lease, int Ordinal, int Bits, int Pause);
+        Call Call, ClaimTerms Terms, int Name, int Target, LeaseId Lease, int Ordinal, int Bits, int Pause)
+    {
+        // Longer than any history, as one store reckons with the test's time.
+        public TimeSpan? Lifetime => (Bits & 32) == 0 ? null : TimeSpan.FromHours(11);
+    }
 }

@@ -24,6 +24,12 @@ public sealed class RedisPinStoreTests(RedisServer server, ITestOutputHelper out
         await base.DisposeAsync();
     }
 
+    private protected override async Task AgeAsync(TimeSpan time)
+    {
+        await foreach (var key in _redis.Primaries().Single().KeysAsync(pattern: _redis.KeyPrefix + ":*"))
+            await _redis.Database.KeyExpireAsync(key, await _redis.Database.KeyTimeToLiveAsync(key) - time);
+    }
+
     private RedisKey Key(SessionKey key) => RedisKeys.Of(_redis, key);
 
     private async Task<TimeSpan> TtlAsync(SessionKey key) =>

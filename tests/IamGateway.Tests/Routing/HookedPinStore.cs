@@ -27,8 +27,9 @@ internal sealed class HookedPinStore : IPinStore
         return reply;
     }
 
-    public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root) =>
-        _store.LinkAsync(terms, name, root);
+    public ValueTask<bool> LinkAsync(
+        ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
+        _store.LinkAsync(terms, name, root, lifetime);
 
     public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {

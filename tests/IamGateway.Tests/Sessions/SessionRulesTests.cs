@@ -216,7 +216,8 @@ public sealed class SessionRulesTests
     private static SessionRules Rules(params SessionRuleOptions[] options)
     {
         var problems = new ConfigurationProblems();
-        var rules = SessionRulesReader.Read([.. options], "IamGateway:Sessions", problems);
+        var rules = SessionRulesReader.Read(
+            [.. options], "IamGateway:Sessions", TimeSpan.FromHours(12), problems);
         Assert.Empty(problems.Lines);
         return new SessionRules(rules, []);
     }

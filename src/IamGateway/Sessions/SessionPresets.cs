@@ -65,6 +65,10 @@ internal static class SessionPresets
         // Introspection and revocation name either kind of token in one field, so both kinds share a name.
         new() { Name = "oidc-token", Form = "token", Path = token },
         new() { Name = "oidc-id", Query = "id_token_hint", JsonField = "id_token", IssuedAt = token },
+        // By POST: the request itself, which may come from another site without cookies, and the log-out.
+        new() { Name = "oidc-id", Form = "id_token_hint", Path = authorization ?? "/auth" },
+        new() { Name = "oidc-id", Form = "id_token_hint", Path = "/session/end" },
+        new() { Name = "oidc-par", Form = "request_uri", Path = authorization ?? "/auth" },
         new() { Name = "oidc-par", Query = "request_uri", JsonField = "request_uri", IssuedAt = "/request" },
         new()
         {

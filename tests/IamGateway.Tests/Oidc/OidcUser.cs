@@ -179,10 +179,11 @@ internal abstract class OidcUser(OidcUserArguments arguments)
     /// <summary>
     /// The browser goes to a page; returns where it is sent next: a path here, or an address elsewhere.
     /// </summary>
-    protected async Task<string> BrowseAsync(string path, HttpContent? form, HttpStatusCode expected)
+    protected async Task<string> BrowseAsync(
+        string path, HttpContent? form, HttpStatusCode expected, bool isFromOtherSite = false)
     {
         var body = form is null ? null : await form.ReadAsStringAsync();
-        var (_, location) = await SendAsync(() => Browser(path, body), expected);
+        var (_, location) = await SendAsync(() => Browser(path, body, isFromOtherSite), expected);
         if (location is null)
             return "";
         var next = new Uri(Issuer, location);
@@ -195,13 +196,14 @@ internal abstract class OidcUser(OidcUserArguments arguments)
     protected async Task<string> ReadAsync(string path) =>
         (await SendAsync(() => Browser(path, null), HttpStatusCode.OK)).Body;
 
-    private HttpRequestMessage Browser(string path, string? form)
+    // A form that another site posts comes without the cookies of this one.
+    private HttpRequestMessage Browser(string path, string? form, bool isFromOtherSite = false)
     {
         var request = Message(path, form);
         request.Headers.Add("Accept", "text/html");
         lock (_cookies)
         {
-            if (_cookies.GetCookieHeader(new Uri(Issuer, path)) is { Length: > 0 } cookies)
+            if (!isFromOtherSite && _cookies.GetCookieHeader(new Uri(Issuer, path)) is { Length: > 0 } cookies)
                 request.Headers.Add("Cookie", cookies);
         }
 

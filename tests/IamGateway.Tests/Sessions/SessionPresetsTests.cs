@@ -98,6 +98,28 @@ public sealed class SessionPresetsTests
             Read(rules, r => r.Path = path, "token_type_hint=refresh_token&token=opaque"));
     }
 
+    [Theory]
+    [InlineData("/session/end", "id_token_hint", true)]
+    [InlineData("/session/end/confirm", "id_token_hint", true)]
+    [InlineData("/auth", "id_token_hint", true)]
+    [InlineData("/auth", "request_uri", true)]
+    [InlineData("/session/end", "request_uri", false)]
+    [InlineData("/sessions", "id_token_hint", false)]
+    [InlineData("/me", "id_token_hint", false)]
+    public void OpenIdConnect_HandleOfTheQueryInAForm_IsTheSameHandleWhereTheProviderTakesIt(
+        string path, string name, bool isRead)
+    {
+        var rules = Rules("OpenIdConnect");
+        var inQuery = Read(rules, r =>
+        {
+            r.Path = path;
+            r.QueryString = new QueryString($"?{name}=e30.e30.c2ln");
+        });
+
+        Assert.Single(inQuery);
+        Assert.Equal(isRead ? inQuery : [], Read(rules, r => r.Path = path, $"state=s&{name}=e30.e30.c2ln"));
+    }
+
     [Fact]
     public void AirlockIam_Modules_HaveSessionsOfTheirOwnAndOneOfTheGatewayInFront()
     {

@@ -22,7 +22,6 @@ internal static class OpenIddictPages
         app.MapGet("/login", () => Page("log in"));
         app.MapPost("/login", LogInAsync);
         app.MapMethods("/auth", ["GET", "POST"], (Delegate)AuthorizeAsync);
-        app.MapGet("/session/end", () => Page("log out"));
         app.MapPost("/session/end", (Delegate)LogOutAsync);
     }
 
@@ -63,6 +62,8 @@ internal static class OpenIddictPages
 
     private static async Task<IResult> LogOutAsync(HttpContext http)
     {
+        if (!(await http.AuthenticateAsync(Sessions)).Succeeded)
+            return Page("log out");
         await http.SignOutAsync(Sessions);
         return Results.SignOut(authenticationSchemes: [Server]);
     }

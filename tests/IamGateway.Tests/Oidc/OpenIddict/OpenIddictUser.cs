@@ -20,9 +20,11 @@ internal sealed class OpenIddictUser(OidcUserArguments arguments) : OidcUser(arg
 
     protected override async Task LogOutAsync(string idToken)
     {
-        await ReadAsync("/session/end?id_token_hint=" + idToken);
-        await BrowseAsync(
-            "/session/end",
-            Form(("id_token_hint", idToken), ("post_logout_redirect_uri", "http://rp.example.test/bye")), Redirects);
+        // The relying party's page posts it, and then the provider's own page does.
+        await BrowseAsync("/session/end", LogOut(), HttpStatusCode.OK, isFromOtherSite: true);
+        await BrowseAsync("/session/end", LogOut(), Redirects);
+
+        FormUrlEncodedContent LogOut() =>
+            Form(("id_token_hint", idToken), ("post_logout_redirect_uri", "http://rp.example.test/bye"));
     }
 }

@@ -89,6 +89,7 @@ internal static class GatewayServices
             });
         services.AddSingleton<IForwarderHttpClientFactory, InstanceClientFactory>();
         services.AddSingleton<IPassiveHealthCheckPolicy, FailuresInARow>();
+        services.AddSingleton<IActiveHealthCheckPolicy, AlivePolicy>();
         // The provider that LoadFromConfig registered, with the API's instances laid over it.
         var inner = services.Last(s => s.ServiceType == typeof(IProxyConfigProvider));
         services.Remove(inner);

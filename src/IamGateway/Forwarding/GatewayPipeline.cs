@@ -5,6 +5,7 @@ using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
@@ -63,7 +64,7 @@ internal sealed class GatewayPipeline(
         }
 
         witness.Learn(http.Request, request, replica.View);
-        request.Instances = instances.Of(proxy.AvailableDestinations);
+        request.Instances = Usable(proxy.AvailableDestinations, proxy.Cluster.Config);
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
         if (request.Stripped is not null)
             StrippedHandles.Remove(http, request, settings.Sessions);
@@ -143,11 +144,15 @@ internal sealed class GatewayPipeline(
 
     private VersionInstances Usable(HttpContext http, GatewayRequest request)
     {
-        var usable = instances.Of(http.GetRouteModel().Cluster!.DestinationsState.AvailableDestinations);
+        var cluster = http.GetRouteModel().Cluster!;
+        var usable = Usable(cluster.DestinationsState.AvailableDestinations, cluster.Model.Config);
         foreach (var version in request.GivenUp)
             usable = usable.Without(version);
         return usable;
     }
+
+    private VersionInstances Usable(IReadOnlyList<DestinationState> available, ClusterConfig cluster) =>
+        instances.Of(available, isChecked: cluster.HealthCheck?.Active?.Enabled == true);
 
     private bool IsStateless(HttpContext http) => settings.Sessions.IsStateless(http.Request.Path);
 

@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace IamGateway.Forwarding;
 
 /// <summary>
-/// YARP's own configuration with the instances that the API registered, and with defaults for the IAM's cluster:
-/// passive health checks, and RequestTimeout as the longest silence of an instance.
+/// YARP's own configuration with the instances that the API registered, and with defaults for the IAM's cluster: active
+/// and passive health checks. No instance may be silent for longer than RequestTimeout, which leases rely on.
 /// </summary>
 internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 {
@@ -51,11 +51,23 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
         return cluster with
         {
             Destinations = destinations,
-            HttpRequest = cluster.HttpRequest
-                ?? new ForwarderRequestConfig { ActivityTimeout = _options.RequestTimeout },
-            HealthCheck = cluster.HealthCheck ?? new HealthCheckConfig
+            HttpRequest = (cluster.HttpRequest ?? ForwarderRequestConfig.Empty) with
             {
-                Passive = new PassiveHealthCheckConfig
+                ActivityTimeout = cluster.HttpRequest?.ActivityTimeout is { } own && own < _options.RequestTimeout
+                    ? own
+                    : _options.RequestTimeout,
+            },
+            HealthCheck = (cluster.HealthCheck ?? new HealthCheckConfig()) with
+            {
+                Active = cluster.HealthCheck?.Active ?? new ActiveHealthCheckConfig
+                {
+                    Enabled = true,
+                    Interval = TimeSpan.FromSeconds(5),
+                    Timeout = TimeSpan.FromSeconds(2),
+                    Policy = AlivePolicy.PolicyName,
+                    Path = _options.Versions.Discovery.Path ?? "/",
+                },
+                Passive = cluster.HealthCheck?.Passive ?? new PassiveHealthCheckConfig
                 {
                     Enabled = true,
                     Policy = FailuresInARow.PolicyName,

@@ -55,22 +55,31 @@ internal sealed class InstanceTable
     public bool IsConfigured(string id) => _configured.ContainsKey(id);
 
     /// <summary>
-    /// Groups the destinations that YARP holds for available by version, leaving out what must not get sessions.
+    /// Groups the destinations that YARP holds for available by version, leaving out what must not get sessions. Where
+    /// health is checked, one that was never seen healthy is left out while others of its version are: it is starting.
     /// </summary>
-    public VersionInstances Of(IReadOnlyList<DestinationState> available)
+    public VersionInstances Of(IReadOnlyList<DestinationState> available, bool isChecked = false)
     {
         var all = Volatile.Read(ref _all);
         if (_narrowed is { } narrowed && ReferenceEquals(narrowed.Source, available)
-            && ReferenceEquals(narrowed.Table, all))
+            && ReferenceEquals(narrowed.Table, all) && narrowed.IsChecked == isChecked)
             return narrowed.Result;
         var result = new VersionInstances(
         [
             .. available.Where(d => all.GetValueOrDefault(d.DestinationId) is { IsUsable: true })
                 .GroupBy(d => all[d.DestinationId].Version!)
-                .Select(g => (g.Key, (IReadOnlyList<DestinationState>)g.ToArray())),
+                .Select(g => (g.Key, (IReadOnlyList<DestinationState>)(isChecked ? Started(g) : [.. g]))),
         ]);
-        _narrowed = new Narrowed(available, all, result);
+        _narrowed = new Narrowed(available, all, isChecked, result);
         return result;
+    }
+
+    private static DestinationState[] Started(IEnumerable<DestinationState> instances)
+    {
+        DestinationState[] all = [.. instances];
+        return Array.Exists(all, d => d.Health.Active == DestinationHealth.Healthy)
+            ? Array.FindAll(all, d => d.Health.Active != DestinationHealth.Unknown)
+            : all;
     }
 
     /// <summary>Applies what the routing state says of instances.</summary>
@@ -186,5 +195,6 @@ internal sealed class InstanceTable
     }
 
     private sealed record Narrowed(
-        IReadOnlyList<DestinationState> Source, FrozenDictionary<string, Instance> Table, VersionInstances Result);
+        IReadOnlyList<DestinationState> Source, FrozenDictionary<string, Instance> Table, bool IsChecked,
+        VersionInstances Result);
 }

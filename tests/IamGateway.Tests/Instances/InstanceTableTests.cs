@@ -57,6 +57,19 @@ public sealed class InstanceTableTests
     }
 
     [Fact]
+    public void Of_OneNeverSeenHealthyAmongHealthyOnes_IsLeftOutWhereHealthIsChecked()
+    {
+        DestinationState[] available = [new("old-1"), new("old-2"), new("new-1")];
+        Assert.Equal(2, _table.Of(available, isChecked: true).Of(V1).Count);
+        available[0].Health.Active = DestinationHealth.Healthy;
+        DestinationState[] later = [.. available];
+
+        Assert.Equal(["old-1"], _table.Of(later, isChecked: true).Of(V1).Select(d => d.DestinationId));
+        Assert.Equal(["new-1"], _table.Of(later, isChecked: true).Of(V2).Select(d => d.DestinationId));
+        Assert.Equal(2, _table.Of(later).Of(V1).Count);
+    }
+
+    [Fact]
     public void Apply_InstanceOfTheApi_IsAddedAndRemoved()
     {
         var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V3 });

@@ -79,6 +79,8 @@ internal sealed class Gateway : IAsyncDisposable
         ["IamGateway:Admin:ApiKeys:0:Name"] = "test-admin",
         ["IamGateway:Admin:ApiKeys:0:Role"] = "admin",
         ["IamGateway:Admin:ApiKeys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Key))),
+        // Instances of tests count what they are asked; tests of health checks switch them on.
+        ["ReverseProxy:Clusters:iam:HealthCheck:Active:Enabled"] = "false",
         ["ReverseProxy:Routes:iam:ClusterId"] = "iam",
         ["ReverseProxy:Routes:iam:Match:Path"] = "{**rest}",
     };

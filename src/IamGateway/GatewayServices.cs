@@ -5,6 +5,7 @@ using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Reports;
+using IamGateway.Rollouts;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -48,6 +49,11 @@ internal static class GatewayServices
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();
         services.AddSingleton<ReplicaReports>();
+        services.AddSingleton<RolloutHttp>();
+        services.AddSingleton<RolloutGates>();
+        services.AddSingleton<RolloutWebhooks>();
+        services.AddSingleton<DrainProgress>();
+        services.AddSingleton<PreconditionChecker>();
         // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes
         // first.
         services.AddSingleton<AdminHost>();
@@ -56,6 +62,8 @@ internal static class GatewayServices
         services.AddHostedService(p => p.GetRequiredService<InstanceTruth>());
         services.AddHostedService(p => p.GetRequiredService<SessionCensus>());
         services.AddHostedService(p => p.GetRequiredService<ReplicaReports>());
+        services.AddHostedService(p => p.GetRequiredService<RolloutWebhooks>());
+        services.AddHostedService<RolloutExecutor>();
         AddProxy(services, configuration);
     }
 
@@ -68,6 +76,7 @@ internal static class GatewayServices
                 p.GetRequiredService<GatewayMetrics>()));
             services.AddSingleton<IRoutingStore>(_ => new MemoryRoutingStore(settings.Options.Store.StateFile));
             services.AddSingleton<IReportStore, MemoryReportStore>();
+            services.AddSingleton<IRolloutLease, MemoryRolloutLease>();
             return;
         }
 
@@ -75,6 +84,7 @@ internal static class GatewayServices
         services.AddSingleton<IPinStore, RedisPinStore>();
         services.AddSingleton<IRoutingStore, RedisRoutingStore>();
         services.AddSingleton<IReportStore, RedisReportStore>();
+        services.AddSingleton<IRolloutLease, RedisRolloutLease>();
     }
 
     private static void AddProxy(IServiceCollection services, IConfiguration configuration)

@@ -44,6 +44,10 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
 
     public override int GetHashCode() => _text.GetHashCode(StringComparison.Ordinal);
 
+    public int Major => (int)_version.Major;
+
+    public int Minor => (int)_version.Minor;
+
     public override string ToString() => _text;
 
     public static bool operator ==(VersionId? left, VersionId? right) =>

@@ -11,6 +11,7 @@ internal static class AdminApi
         api.MapStatus();
         api.MapVersions();
         api.MapWeights();
+        api.MapRollouts();
         api.MapInstances();
         api.MapSessions();
         api.MapReplicas();

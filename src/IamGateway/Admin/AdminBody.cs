@@ -40,7 +40,7 @@ internal static class AdminBody
     {
         var path = e.Path is { Length: > 2 } ? e.Path[2..] : "the body";
         var known = string.Join(
-            ", ", typeof(T).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name)));
+            ", ", Holder(typeof(T), path).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name)));
         if (e.Message.Contains("could not be mapped", StringComparison.Ordinal))
             return $"{path} is no field here; known are {known}.";
         if (e.Message.Contains("uplicate", StringComparison.Ordinal))
@@ -48,5 +48,20 @@ internal static class AdminBody
         return e.Message.Contains("could not be converted", StringComparison.Ordinal)
             ? $"{path} has the wrong type; known fields are {known}."
             : $"The body is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.";
+    }
+
+    /// <summary>The type of the object that the last field of a path belongs to.</summary>
+    private static Type Holder(Type type, string path)
+    {
+        foreach (var field in path.Split('.')[..^1])
+        {
+            var property = Array.Find(
+                type.GetProperties(), p => JsonNamingPolicy.CamelCase.ConvertName(p.Name) == field.Split('[')[0]);
+            if (property is null)
+                break;
+            type = property.PropertyType.GenericTypeArguments is [.., var element] ? element : property.PropertyType;
+        }
+
+        return type;
     }
 }

@@ -4,6 +4,7 @@ using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Reports;
+using IamGateway.Rollouts;
 using IamGateway.Routing;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -55,6 +56,8 @@ internal sealed class AdminHost(
         Share<InstanceHealth>(builder);
         Share<ReplicaReports>(builder);
         Share<TimeProvider>(builder);
+        Share<PreconditionChecker>(builder);
+        Share<DrainProgress>(builder);
         builder.Services.AddSingleton(metrics);
         var instances = gateway.GetRequiredService<InstanceTable>();
         var inFlight = gateway.GetRequiredService<InFlight>();
@@ -62,6 +65,7 @@ internal sealed class AdminHost(
         metrics.Registry.AddBeforeCollectCallback(
             () => metrics.InstanceStates(InstancesApi.States(instances, inFlight)));
         builder.Services.AddSingleton<WeightsCommand>();
+        builder.Services.AddSingleton<RolloutPresenter>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(

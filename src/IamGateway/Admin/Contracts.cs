@@ -5,7 +5,7 @@ namespace IamGateway.Admin;
 /// <summary>GET /api/v1/status.</summary>
 internal sealed record StatusReply(
     ReplicaReply Replica, long Revision, string Phase, bool Ready, StoreReply Store, string NewestActive,
-    object? Rollout, IReadOnlyList<VersionReply> Versions);
+    RolloutReply? Rollout, IReadOnlyList<VersionReply> Versions);
 
 /// <param name="Kind">embedded or redis.</param>
 /// <param name="Up">It answered lately.</param>

@@ -10,7 +10,7 @@ internal static class StatusApi
     public static void MapStatus(this IEndpointRouteBuilder api) => api.MapGet(
         "/status",
         (Replica replica, IRoutingStore store, StoreOutbox outbox, InstanceTable instances, SessionCensus census,
-            InFlight inFlight) =>
+            InFlight inFlight, RolloutPresenter rollouts) =>
         {
             var state = replica.View.State;
             var me = state.Replicas.FirstOrDefault(r => r.Id == replica.Id);
@@ -23,7 +23,7 @@ internal static class StatusApi
                     store is MemoryRoutingStore ? "embedded" : "redis", replica.IsStoreUp, state.Generation.Tag,
                     outbox.Count),
                 state.Newest.Version.ToString(),
-                null,
+                rollouts.Running(),
                 VersionsApi.List(state, instances, census, inFlight));
         }).RequireAuthorization(AdminAuthentication.Viewer).WithSummary("How this replica and the whole stand.");
 }

@@ -39,7 +39,7 @@ internal sealed class WeightsCommand(
             state =>
             {
                 matches = ifMatch is null || ifMatch == state.Revision;
-                return matches ? Checked(state, weights) : (Change)state;
+                return matches ? Checked(state, weights, who) : (Change)state;
             },
             who, "weights.set", Text(weights), Text(Current(replica.View.State)));
         if (!matches)
@@ -57,7 +57,7 @@ internal sealed class WeightsCommand(
             pending);
     }
 
-    private Change Checked(RoutingState state, IReadOnlyDictionary<VersionId, int> weights)
+    private Change Checked(RoutingState state, IReadOnlyDictionary<VersionId, int> weights, string who)
     {
         foreach (var (version, weight) in weights)
         {
@@ -70,6 +70,8 @@ internal sealed class WeightsCommand(
         }
 
         var change = state.SetWeights(weights);
+        if (change.State is { } weighted)
+            change = weighted.PauseForWeights(who, time.GetUtcNow());
         if (!settings.Options.TestOnly.IsOff(ProtocolRule.Acknowledgement))
             return change;
         while (change.State is { IsQuiet: false } next)

@@ -170,13 +170,6 @@ internal sealed class MigrationOptions
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(5);
 }
 
-/// <summary>The section <c>IamGateway:Rollout</c>.</summary>
-internal sealed class RolloutOptions
-{
-    /// <summary>The lowest version that can take part in a rolling upgrade (Airlock IAM: 8.2.0).</summary>
-    public string? MinimumVersion { get; set; }
-}
-
 /// <summary>The section <c>IamGateway:Drain</c>.</summary>
 internal sealed class DrainOptions
 {

@@ -34,6 +34,7 @@ internal static class GatewaySettingsReader
         CheckDiscovery(configuration, options, instances, problems);
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
+        RolloutOptionsChecker.Check(options.Rollout, problems);
         if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
             problems.Add($"{Section}:TestOnly:DisabledRules",
                 "rules of the guarantee can be switched off in the environment Test only; remove it.");

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
 using IamGateway.Recording;
 using StackExchange.Redis;
@@ -54,6 +55,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     public RedisKey GenerationKey => KeyPrefix + ":{r}:generation";
 
     public RedisKey EventsKey => KeyPrefix + ":{r}:events";
+
+    public RedisKey ExecutorKey => KeyPrefix + ":{r}:executor";
 
     public RedisKey ReportsKey => KeyPrefix + ":reports";
 
@@ -284,6 +287,27 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
 
         return null;
+    }
+
+    /// <summary>How many servers follow the primary that has the fewest.</summary>
+    public async Task<int> ReplicaCountAsync()
+    {
+        var fewest = int.MaxValue;
+        try
+        {
+            foreach (var server in Primaries())
+            {
+                var sections = await server.InfoAsync("replication").WaitAsync(TimeSpan.FromSeconds(5), _time);
+                var text = sections.SelectMany(g => g).FirstOrDefault(p => p.Key == "connected_slaves").Value;
+                fewest = Math.Min(fewest, int.TryParse(text, CultureInfo.InvariantCulture, out var count) ? count : 0);
+            }
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new StoreUnavailableException("Redis went away while its replicas were counted", e);
+        }
+
+        return fewest == int.MaxValue ? 0 : fewest;
     }
 
     public async ValueTask DisposeAsync()

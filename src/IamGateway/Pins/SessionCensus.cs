@@ -16,12 +16,14 @@ internal sealed partial class SessionCensus(
 
     public long Of(VersionEntry version) => version.Ordinal == 0 ? 0 : Latest.GetValueOrDefault(version.Ordinal);
 
-    /// <summary>Counts now.</summary>
-    public async Task CountAsync(CancellationToken cancellation)
+    /// <summary>Counts now, by ordinal.</summary>
+    public async Task<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
     {
-        Latest = await store.CountAsync(cancellation);
+        var counts = await store.CountAsync(cancellation);
+        Latest = counts;
         metrics.Sessions(replica.View.State.Versions.Where(v => v.Status == VersionStatus.Active)
             .ToDictionary(v => v.Version.ToString(), Of));
+        return counts;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

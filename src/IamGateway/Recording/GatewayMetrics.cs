@@ -38,6 +38,8 @@ internal sealed class GatewayMetrics
     private readonly Counter _dropped;
     private readonly Counter _full;
     private readonly Counter _ignored;
+    private readonly Gauge _rollout;
+    private readonly Counter _webhooks;
     private readonly Lock _lock = new();
 
     public GatewayMetrics()
@@ -92,6 +94,11 @@ internal sealed class GatewayMetrics
             "Sessions and names that were not recorded because the embedded store was full.");
         _ignored = factory.CreateCounter(
             "iamgateway_handles_ignored_total", "Places where a handle was expected and could not be read.", "reason");
+        _rollout = factory.CreateGauge(
+            "iamgateway_rollout_state", "1 for the state of the rollout that is under way or was the last.", "from",
+            "to", "state");
+        _webhooks = factory.CreateCounter(
+            "iamgateway_rollout_webhooks_total", "Calls of webhooks about rollouts.", "outcome");
         factory.CreateGauge("iamgateway_build_info", "1, with the version of the gateway.", "version")
             .WithLabels(typeof(GatewayMetrics).Assembly.GetName().Version?.ToString(3) ?? "0.0.0").Set(1);
         _storeUp.Set(1);
@@ -179,6 +186,9 @@ internal sealed class GatewayMetrics
         }
     }
 
+    /// <summary>sent, failed or dropped.</summary>
+    public void Webhook(string outcome) => _webhooks.WithLabels(outcome).Inc();
+
     public void Retried(string reason) => _retries.WithLabels(reason).Inc();
 
     public void Mismatch(string instance) => _mismatch.WithLabels(instance).Inc();
@@ -208,6 +218,9 @@ internal sealed class GatewayMetrics
                 .Select(v => ((string[])[v.Version.ToString()], (double)v.Weight)));
             Replace(_versionState, state.Versions
                 .Select(v => ((string[])[v.Version.ToString(), v.Status.ToString().ToLowerInvariant()], 1.0)));
+            Replace(_rollout, state.LatestRollout is { } r
+                ? [([r.From.ToString(), r.To.ToString(), r.Status.ToString().ToLowerInvariant()], 1.0)]
+                : []);
             Replace(_acknowledged, state.Replicas.Select(r => ((string[])[r.Name], (double)r.Acknowledged)));
         }
     }

@@ -27,6 +27,9 @@ internal sealed class ReplicaReports(
     /// <summary>Reports of registered replicas that have not renewed them for five seconds.</summary>
     public IReadOnlyList<ReplicaReport> Stale => Of(isStale: true);
 
+    /// <summary>Those two together: what was counted counts, whether or not its replica is still heard of.</summary>
+    public IReadOnlyList<ReplicaReport> Known => [.. Latest, .. Stale];
+
     /// <summary>Registered replicas, but for those known to be dead, of which there is no report now.</summary>
     public IReadOnlyList<ReplicaEntry> Silent
     {

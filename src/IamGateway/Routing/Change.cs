@@ -12,4 +12,5 @@ internal readonly record struct Change(RoutingState? State, Refusal? Refusal)
 /// <param name="Code">A stable identifier.</param>
 /// <param name="Detail">One sentence that names the field or key and says what to do.</param>
 /// <param name="IsConflict">The state stands against it (409); else the command itself is wrong (400).</param>
-internal sealed record Refusal(string Code, string Detail, bool IsConflict = true);
+/// <param name="IsTemporary">It passes without anybody doing anything.</param>
+internal sealed record Refusal(string Code, string Detail, bool IsConflict = true, bool IsTemporary = false);

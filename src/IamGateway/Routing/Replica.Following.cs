@@ -83,7 +83,11 @@ internal sealed partial class Replica
 
     private async Task PutAsync(RoutingState? expected, RoutingState next, string what)
     {
-        next = next with { Sequence = Math.Max(next.Sequence, expected?.Sequence ?? 0) + 1 };
+        next = next with
+        {
+            Sequence = Math.Max(next.Sequence, expected?.Sequence ?? 0) + 1,
+            RecordedSince = time.GetUtcNow(),
+        };
         if (!await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
         {
             Wake();

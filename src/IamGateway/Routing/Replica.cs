@@ -4,6 +4,7 @@ using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Rollouts;
 using Microsoft.Extensions.Logging;
 
 namespace IamGateway.Routing;
@@ -63,6 +64,9 @@ internal sealed partial class Replica(
 
     /// <summary>Why there is no routing state yet, for the one who waits for it.</summary>
     public string? NotReadyReason { get; private set; } = "The routing state has not been read yet.";
+
+    /// <summary>Raised for every transition of a rollout that this replica has written.</summary>
+    public event Action<RolloutMove>? RolloutMoved;
 
     /// <summary>Called once when this replica finds itself forgotten.</summary>
     public Action? OnForgotten { get; set; }
@@ -141,11 +145,11 @@ internal sealed partial class Replica(
                 return;
             }
 
-            state = RoutingState.Create(settings.Versions, initial, stored.RunIds, now);
+            state = RoutingState.Create(settings.Versions, initial, stored.RunIds, now) with { RecordedSince = now };
         }
         else if (stored.RunIds.Except(state.Generation.RunIds).Any())
         {
-            state = state.Regenerate(stored.RunIds);
+            state = state.Regenerate(stored.RunIds) with { RecordedSince = now };
         }
 
         var (registered, id) = state.Know(settings.Versions, now)
@@ -229,9 +233,12 @@ internal sealed partial class Replica(
         Adopted?.Invoke();
     }
 
-    /// <summary>Carries out a command on the routing state and applies it here at once.</summary>
+    /// <summary>
+    /// Carries out a command on the routing state and applies it here at once. Without <paramref name="what"/> only
+    /// transitions of a rollout are events.
+    /// </summary>
     public async Task<Change> ChangeAsync(
-        Func<RoutingState, Change> command, string who, string what, string? to, string? from = null)
+        Func<RoutingState, Change> command, string who, string? what, string? to, string? from = null)
     {
         while (true)
         {
@@ -249,10 +256,18 @@ internal sealed partial class Replica(
             if (change.State is not { } next || ReferenceEquals(next, state))
                 return change;
             next = next with { Sequence = state.Sequence + 1 };
-            if (!await store.TryWriteAsync(state, next, [Event(who, what, from, to, next.Revision)]))
+            var moves = RolloutMove.Between(state, next).ToArray();
+            AuditEvent[] events =
+            [
+                .. what is null ? [] : new[] { Event(who, what, from, to, next.Revision) },
+                .. moves.Select(m => m.Event()),
+            ];
+            if (!await store.TryWriteAsync(state, next, events))
                 continue;
             Adopt(next);
             Wake();
+            foreach (var move in moves)
+                RolloutMoved?.Invoke(move);
             return next;
         }
     }

@@ -337,14 +337,16 @@ internal sealed partial record RoutingState
     private Refusal Busy() => new(
         "change_in_progress",
         $"The routing state is in phase {Phase.ToString().ToLowerInvariant()} at revision {Revision}; "
-        + "try again when it is through.");
+        + "try again when it is through.",
+        IsTemporary: true);
 
     // A replica that has not acknowledged may remember a later state, which a command on this one would contradict.
     private Refusal GenerationPending() => new(
         "store_generation",
         "The store has restarted or failed over and "
         + $"{string.Join(", ", Replicas.Where(r => r.Acknowledged < Generation.Revision).Select(r => r.Name))} "
-        + "did not acknowledge it yet; try again, or forget a replica that is dead.");
+        + "did not acknowledge it yet; try again, or forget a replica that is dead.",
+        IsTemporary: true);
 
     private static string Names(IEnumerable<VersionEntry> versions)
     {

@@ -113,7 +113,9 @@ internal sealed class RoutingView
     public bool NamesFirst { get; }
 
     private static bool MovesExisting(RoutingState state, GatewayOptions options) =>
-        state.MigrateExisting && options.Migration.ExistingSessions == ExistingSessions.Migrate;
+        state.Rollout is { } rollout
+            ? rollout.ExistingSessions == ExistingSessions.Migrate
+            : state.MigrateExisting && options.Migration.ExistingSessions == ExistingSessions.Migrate;
 
     // What was assumed in the steady state is forgotten when the next version is prepared; another state has other
     // names.

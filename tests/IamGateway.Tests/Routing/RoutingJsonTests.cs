@@ -1,7 +1,10 @@
 using System.Collections;
+using System.Collections.Immutable;
 using System.Text.Json;
 using IamGateway.Routing;
+using IamGateway.Tests.Rollouts;
 using static IamGateway.Tests.Routing.States;
+using RolloutRecord = IamGateway.Rollouts.Rollout;
 
 namespace IamGateway.Tests.Routing;
 
@@ -76,6 +79,8 @@ public sealed class RoutingJsonTests
             ["revoked"] = Revoked(),
             ["settled"] = Revoked().Settle(Now) with { MigrateExisting = false },
             ["full"] = full.Forget(full.Replicas[0].Id).Remove(full.Replicas[1].Id, Now),
+            ["rollout"] = SomeRollouts.Holding() with { RecordedSince = Now },
+            ["rollout-ended"] = SomeRollouts.Aborted(),
         };
     }
 
@@ -88,6 +93,9 @@ public sealed class RoutingJsonTests
         (IDictionary x, IDictionary y) =>
             x.Count == y.Count && x.Keys.Cast<object>().All(k => y.Contains(k) && Equals(x[k], y[k])),
         (string, string) => Equals(a, b),
+        // Their collections compare by reference.
+        (RolloutRecord, RolloutRecord) or (ImmutableArray<RolloutRecord>, ImmutableArray<RolloutRecord>) =>
+            Text(a) == Text(b),
         (IEnumerable x, IEnumerable y) => x.Cast<object>().SequenceEqual(y.Cast<object>()),
         _ => Equals(a, b),
     };

@@ -170,7 +170,7 @@ internal static class RolloutPlan
     private static RoutingState Waiting(RoutingState state, Rollout rollout, RolloutWait wait, string? message) =>
         rollout.WaitingFor == wait && rollout.Message == message
             ? state
-            : state with { Rollout = rollout with { WaitingFor = wait, Message = message } };
+            : state with { Rollout = rollout with { WaitingFor = wait, Message = message, HoldEndsAt = null } };
 
     private static MeasuringStart Since(RoutingState state, Rollout rollout, RolloutFacts facts) =>
         MeasuringStart.Of(state.NextReplica, facts.Reports, rollout.From, rollout.To);

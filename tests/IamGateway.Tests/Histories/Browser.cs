@@ -16,6 +16,9 @@ internal sealed class Browser(HttpMessageInvoker http, Func<Uri> proxy, string u
 
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _handles = new();
 
+    /// <summary>The session cookie as the browser would send it now.</summary>
+    public string Cookie => $"{CookieName}={Volatile.Read(ref _cookie)}";
+
     /// <summary>Logs in, in three steps with a new session ID at each.</summary>
     public async Task LogInAsync()
     {

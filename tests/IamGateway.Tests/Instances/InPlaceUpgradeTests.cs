@@ -52,9 +52,10 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
     }
 
     [Fact]
-    public async Task InPlace_DrainUpgradeResume_NoRequestOrUploadFails()
+    public async Task InPlace_DrainUpgradeResume_NoRequestUploadOrSocketFails()
     {
         await StartGatewaysAsync("told");
+        await using var sockets = await SocketUsers.StartAsync(_http, 10, i => _gateways[i % 2].Proxy);
         await UnderLoadAsync(["/api/touch", "/slow?ms=30", "/upload", "/echo", "/rotate"], async () =>
         {
             var names = _running.Keys.ToArray();
@@ -73,7 +74,11 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
 
             await _gateways[1].SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
         });
-        await AssertCleanAsync();
+        await sockets.StopAsync();
+        Assert.Empty(sockets.Failures);
+        // Each was on one of the three instances, whose drain sent it elsewhere with 1012.
+        Assert.InRange(sockets.Restarts, 10, 30);
+        await AssertCleanAsync(Users + 10);
     }
 
     private async Task StartGatewaysAsync(string prefix)
@@ -88,6 +93,7 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
                 ["IamGateway:Versions:Discovery:JsonField"] = "version",
                 ["IamGateway:Versions:Discovery:ResponseHeader"] = "X-IAM-Version",
                 ["IamGateway:Versions:Discovery:Interval"] = "00:00:00.500",
+                ["IamGateway:Drain:CloseWithin"] = "00:00:00.500",
                 ["Logging:LogLevel:Default"] = "Critical",
                 ["Logging:LogLevel:Yarp"] = "Critical",
             }));
@@ -147,7 +153,7 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
         }
     }
 
-    private async Task AssertCleanAsync()
+    private async Task AssertCleanAsync(int users = Users)
     {
         foreach (var instance in _running.Values)
             await instance.DisposeAsync();
@@ -155,7 +161,7 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
         TestContext.Current.SendDiagnosticMessage("{0}", verdict);
         Assert.Empty(_failures);
         Assert.True(verdict.IsClean, verdict.ToString());
-        Assert.Equal((Users, Users), (verdict.Sessions, verdict.Migrations));
+        Assert.Equal((users, users), (verdict.Sessions, verdict.Migrations));
         Assert.All(_all, i => Assert.Equal((0, 0), (i.OlderVersionRequests, i.HistoryDropped)));
         foreach (var gateway in _gateways)
             Assert.Equal(0, await gateway.MetricAsync("iamgateway_violations_total"));

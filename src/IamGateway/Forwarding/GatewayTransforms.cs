@@ -5,6 +5,7 @@ using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Transforms;
 
 namespace IamGateway.Forwarding;
@@ -33,6 +34,7 @@ internal sealed class GatewayTransforms(
 
         if (witness.IsEnabled)
             RemoveWitness(context);
+        KeepQuery(context);
         if (context.HttpContext.GetReverseProxyFeature().ProxiedDestination is not { } destination)
             return ValueTask.CompletedTask;
         if (request.InstanceId is { } previous)
@@ -79,6 +81,20 @@ internal sealed class GatewayTransforms(
             connections.Follow(context.HttpContext, context.ProxyResponse!, request);
         context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
         witness.Issue(context.HttpContext, request, replica.View);
+    }
+
+    // As it came: a Uri writes its escapes anew, and a signature may be over them (SAML redirect binding). What could end
+    // the request line, as HTTP/2 may bring it, is left to be escaped.
+    private static void KeepQuery(RequestTransformContext context)
+    {
+        var query = context.Query.QueryString.Value;
+        if (string.IsNullOrEmpty(query) || context.ProxyRequest.RequestUri is not null
+            || query.AsSpan().ContainsAnyExceptInRange('!', '~') || query.Contains('#'))
+            return;
+        var address = RequestUtilities.MakeDestinationAddress(
+            context.DestinationPrefix, context.Path, QueryString.Empty);
+        context.ProxyRequest.RequestUri = new Uri(
+            address.AbsoluteUri + query, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
     }
 
     private void RemoveWitness(RequestTransformContext context)

@@ -72,7 +72,9 @@ internal sealed class GatewayPipeline(
 
     private async ValueTask ReadFormAsync(HttpContext http, GatewayRequest request, byte[] secret)
     {
-        if (!FormBody.IsForm(http.Request))
+        if (http.Request.ContentLength > FormBody.MaxBytes)
+            metrics.HandleIgnored("form_too_large");
+        else if (!FormBody.IsForm(http.Request))
             metrics.HandleIgnored("form_unreadable");
         else if (await FormBody.PeekAsync(http) is { } form)
             settings.Sessions.ReadForm(http.Request.Path, form, request, secret);

@@ -65,7 +65,8 @@ internal sealed class IssuedBody(SessionRules rules, GatewayMetrics metrics)
         }
 
         response.Content = new StreamContent(new PrefixedStream(buffer.WrittenMemory, stream));
-        return buffer.WrittenCount > MaxBytes ? null : buffer.WrittenMemory;
+        // Without its type the null would be an empty body.
+        return buffer.WrittenCount > MaxBytes ? (ReadOnlyMemory<byte>?)null : buffer.WrittenMemory;
     }
 
     private List<Handle>? FromJson(PathString path, ReadOnlyMemory<byte> body, byte[] secret, List<Handle>? issued)

@@ -1,5 +1,6 @@
 using IamGateway.Forwarding;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
 namespace IamGateway.Sessions;
@@ -56,7 +57,7 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
     /// <summary>True if a rule wants a field of this request's form body.</summary>
     public bool WantsForm(HttpRequest http)
     {
-        if (!ReadsForms || http.ContentType is null)
+        if (!ReadsForms || http.ContentType is null && !HasBody(http))
             return false;
         foreach (var rule in _rules)
         {
@@ -66,6 +67,9 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
 
         return false;
     }
+
+    private static bool HasBody(HttpRequest http) =>
+        http.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
 
     /// <summary>Adds the handles that stand in a form body (application/x-www-form-urlencoded).</summary>
     public void ReadForm(PathString path, ReadOnlySpan<char> body, GatewayRequest request, byte[] secret)

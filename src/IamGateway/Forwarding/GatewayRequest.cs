@@ -120,6 +120,11 @@ internal sealed partial class GatewayRequest
     /// <summary>The handle whose witness the client has and need not be given again.</summary>
     public SessionKey? Witnessed { get; set; }
 
+    /// <summary>
+    /// Without any handle it has a witness of a session that is final at this ordinal; 0: none.
+    /// </summary>
+    public int WitnessedAt { get; set; }
+
     public long StartedAt { get; set; }
 
     public TimeSpan StoreTime { get; set; }

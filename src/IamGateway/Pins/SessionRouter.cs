@@ -102,7 +102,10 @@ internal sealed partial class SessionRouter(
     private void DecideNew(GatewayRequest request, RoutingView view)
     {
         request.Bucket = Draw();
-        Send(request, view, ByWeight(request, view, request.Bucket), Decision.New);
+        if (request.WitnessedAt != 0 && request.WitnessedAt == view.Final)
+            Send(request, view, view.Final, Decision.Final);
+        else
+            Send(request, view, ByWeight(request, view, request.Bucket), Decision.New);
     }
 
     private bool AreNotEnded(GatewayRequest request, RoutingView view)

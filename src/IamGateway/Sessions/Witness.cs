@@ -14,13 +14,14 @@ namespace IamGateway.Sessions;
 /// <summary>
 /// A signed cookie that tells any replica that a session is final, and which record it has: for speed, and while the
 /// store is away. No part of the guarantee's argument: what it says is only ever that the session is at the newest
-/// version. One cookie for each kind of session cookie, so that a user's and an admin's live side by side.
+/// version. One cookie for each kind of session cookie, so that a user's and an admin's live side by side. A request
+/// that another site made the browser send may carry it alone (SameSite None): then it tells the version all the same.
 /// </summary>
 internal sealed class Witness
 {
-    private const int PayloadSize = SessionKey.Size + sizeof(int);
+    private const int PayloadSize = SessionKey.Size + sizeof(int) + SessionKey.Size;
     private const int Size = PayloadSize + HMACSHA256.HashSizeInBytes;
-    private static readonly byte[] Purpose = "iamgateway witness 1"u8.ToArray();
+    private static readonly byte[] Purpose = "iamgateway witness 2"u8.ToArray();
     private readonly SessionRules _rules;
     private readonly WitnessOptions _options;
     private readonly byte[][] _keys;
@@ -50,6 +51,10 @@ internal sealed class Witness
     {
         if (!IsEnabled || view.Final == 0 || !view.IsStrict)
             return;
+        // A browser that has lost the session begins with a page and not with a form.
+        if (request.HandleCount == 0 && HttpMethods.IsPost(http.Method) && _options.SameSite == "None")
+            request.WitnessedAt = Array.Exists(
+                _cookies, i => TryRead(http, _names[i]!, null, view.Final, out _, out _)) ? view.Final : 0;
         for (var i = 0; i < request.HandleCount; i++)
         {
             var handle = request[i];
@@ -64,7 +69,7 @@ internal sealed class Witness
     }
 
     private bool TryRead(
-        HttpRequest http, string name, SessionKey handle, int ordinal, out SessionKey root, out bool byFirstKey)
+        HttpRequest http, string name, SessionKey? handle, int ordinal, out SessionKey root, out bool byFirstKey)
     {
         root = default;
         byFirstKey = false;
@@ -83,10 +88,10 @@ internal sealed class Witness
     }
 
     /// <summary>
-    /// True if the value was signed here for this handle at this version; of anything else it says nothing.
+    /// True if the value was signed here for this handle (null: for any) at this version; else it says nothing.
     /// </summary>
     public bool TryVerify(
-        ReadOnlySpan<char> value, SessionKey handle, int ordinal, out SessionKey root, out bool byFirstKey)
+        ReadOnlySpan<char> value, SessionKey? handle, int ordinal, out SessionKey root, out bool byFirstKey)
     {
         root = default;
         byFirstKey = false;
@@ -98,12 +103,14 @@ internal sealed class Witness
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
         for (var i = 0; i < _keys.Length; i++)
         {
-            Sign(_keys[i], token[..PayloadSize], handle, mac);
+            Sign(_keys[i], token[..PayloadSize], mac);
             if (CryptographicOperations.FixedTimeEquals(mac, token[PayloadSize..]))
                 match = i;
         }
 
-        if (match < 0 || BinaryPrimitives.ReadInt32BigEndian(token[SessionKey.Size..]) != ordinal)
+        var signedFor = SessionKey.Read(token[(SessionKey.Size + sizeof(int))..]);
+        if (match < 0 || BinaryPrimitives.ReadInt32BigEndian(token[SessionKey.Size..]) != ordinal
+            || handle is { } own && own != signedFor)
             return false;
         root = SessionKey.Read(token);
         byFirstKey = match == 0;
@@ -116,16 +123,16 @@ internal sealed class Witness
         Span<byte> token = stackalloc byte[Size];
         root.Write(token);
         BinaryPrimitives.WriteInt32BigEndian(token[SessionKey.Size..], ordinal);
-        Sign(_keys[0], token[..PayloadSize], handle, token[PayloadSize..]);
+        handle.Write(token[(SessionKey.Size + sizeof(int))..]);
+        Sign(_keys[0], token[..PayloadSize], token[PayloadSize..]);
         return Base64Url.EncodeToString(token);
     }
 
-    private static void Sign(byte[] key, ReadOnlySpan<byte> payload, SessionKey handle, Span<byte> mac)
+    private static void Sign(byte[] key, ReadOnlySpan<byte> payload, Span<byte> mac)
     {
-        Span<byte> signed = stackalloc byte[Purpose.Length + PayloadSize + SessionKey.Size];
+        Span<byte> signed = stackalloc byte[Purpose.Length + PayloadSize];
         Purpose.CopyTo(signed);
         payload.CopyTo(signed[Purpose.Length..]);
-        handle.Write(signed[(Purpose.Length + PayloadSize)..]);
         HMACSHA256.HashData(key, signed, mac);
     }
 
@@ -147,7 +154,7 @@ internal sealed class Witness
                 if (request.Witnessed != key)
                     Set(http, i, name, Value(key, entry.Root ?? key, view.Final), ends: false);
             }
-            else if (handle is null && http.Request.Cookies.ContainsKey(name))
+            else if (handle is null && request.WitnessedAt == 0 && http.Request.Cookies.ContainsKey(name))
             {
                 Set(http, i, name, "", ends: true);
             }
@@ -179,7 +186,9 @@ internal sealed class Witness
     {
         var path = _rules.All[rule].Path;
         return $"{name}={value}; Path={(path.HasValue ? path.Value : "/")}; HttpOnly; SameSite={_options.SameSite}"
-            + (isHttps ? "; Secure" : "") + (ends ? "; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0" : "");
+            // Browsers take None with Secure only; https may end before the gateway.
+            + (isHttps || _options.SameSite == "None" ? "; Secure" : "")
+            + (ends ? "; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0" : "");
     }
 
     /// <summary>

@@ -136,6 +136,58 @@ public sealed class WitnessTests
     }
 
     [Fact]
+    public void Verify_WithoutAHandle_TellsTheVersionOnly()
+    {
+        var witness = Create(FirstKey);
+        var value = witness.Value(Handle, Root, 2);
+
+        Assert.True(witness.TryVerify(value, null, 2, out _, out _));
+        Assert.False(witness.TryVerify(value, null, 3, out _, out _));
+        Assert.False(Create(SecondKey).TryVerify(value, null, 2, out _, out _));
+    }
+
+    /// <summary>SAML POST and form_post come without the session's cookie if that is Lax.</summary>
+    [Fact]
+    public async Task PostOfAnotherSite_OnlyTheWitnessComesAlong_GoesToTheVersionOfTheSession()
+    {
+        Task AnswerAsync(HttpContext http, string version)
+        {
+            if (http.Request.Query["set"] is [{ } value])
+                http.Response.Headers.Append("Set-Cookie", $"IAM_SESSION={value}; Path=/; SameSite=Lax");
+            return http.Response.WriteAsync(version);
+        }
+
+        await using var old = await Backend.StartAsync("8.2.1", http => AnswerAsync(http, "8.2.1"));
+        await using var @new = await Backend.StartAsync("8.3.0", http => AnswerAsync(http, "8.3.0"));
+        var settings = Backend.Settings(old, @new);
+        settings["IamGateway:Witness:Enabled"] = "true";
+        settings["IamGateway:Witness:SameSite"] = "None";
+        settings["IamGateway:Witness:Keys:0"] = FirstKey;
+        await using var gateway = await Gateway.StartAsync([], settings);
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        await gateway.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
+        using var first = await client.GetAsync(new Uri(gateway.Proxy, "/?set=mine"));
+        await gateway.SetWeightsAsync(("8.2.1", 100), ("8.3.0", 0));
+        var witness = first.Headers.GetValues("Set-Cookie").Single(
+            c => c.StartsWith("iamgw-", StringComparison.Ordinal));
+
+        var (acs, post) = (new Uri(gateway.Proxy, "/acs"), HttpMethod.Post);
+        using var with = await SendAsync(client, acs, witness.Split(';')[0], post);
+        using var without = await SendAsync(client, acs, "other=1", post);
+        using var forged = await SendAsync(client, acs, witness.Split(';')[0] + "A", post);
+        using var page = await SendAsync(client, acs, witness.Split(';')[0]);
+
+        Assert.EndsWith("; Path=/; HttpOnly; SameSite=None; Secure", witness, StringComparison.Ordinal);
+        Assert.Equal("8.3.0", await with.Content.ReadAsStringAsync());
+        Assert.False(with.Headers.Contains("Set-Cookie"));
+        Assert.Equal("8.2.1", await without.Content.ReadAsStringAsync());
+        Assert.Equal("8.2.1", await forged.Content.ReadAsStringAsync());
+        // Who comes for a page without the session has lost it, and begins another.
+        Assert.Equal("8.2.1", await page.Content.ReadAsStringAsync());
+        Assert.Contains("Max-Age=0", page.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task LogOut_ClientWithAWitness_LosesIt()
     {
         await using var @new = await Backend.StartAsync("8.2.1", http =>
@@ -159,9 +211,10 @@ public sealed class WitnessTests
                 && c.EndsWith("Max-Age=0", StringComparison.Ordinal));
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, Uri address, string cookie)
+    private static async Task<HttpResponseMessage> SendAsync(
+        HttpClient client, Uri address, string cookie, HttpMethod? method = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, address);
         request.Headers.Add("Cookie", cookie);
         return await client.SendAsync(request);
     }

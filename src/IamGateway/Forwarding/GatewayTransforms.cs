@@ -35,6 +35,9 @@ internal sealed class GatewayTransforms(
         if (witness.IsEnabled)
             RemoveWitness(context);
         KeepQuery(context);
+        // A compressed body hides its handles.
+        if (rules.ReadsBodyUnder(context.HttpContext.Request.Path))
+            RequestTransform.RemoveHeader(context, "Accept-Encoding");
         if (context.HttpContext.GetReverseProxyFeature().ProxiedDestination is not { } destination)
             return ValueTask.CompletedTask;
         if (request.InstanceId is { } previous)
@@ -83,8 +86,8 @@ internal sealed class GatewayTransforms(
         witness.Issue(context.HttpContext, request, replica.View);
     }
 
-    // As it came: a Uri writes its escapes anew, and a signature may be over them (SAML redirect binding). What could end
-    // the request line, as HTTP/2 may bring it, is left to be escaped.
+    // As it came: a Uri writes its escapes anew, and a signature may be over them (SAML redirect binding). What could
+    // end the request line, as HTTP/2 may bring it, is left to be escaped.
     private static void KeepQuery(RequestTransformContext context)
     {
         var query = context.Query.QueryString.Value;
@@ -93,8 +96,8 @@ internal sealed class GatewayTransforms(
             return;
         var address = RequestUtilities.MakeDestinationAddress(
             context.DestinationPrefix, context.Path, QueryString.Empty);
-        context.ProxyRequest.RequestUri = new Uri(
-            address.AbsoluteUri + query, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var asItIs = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        context.ProxyRequest.RequestUri = new Uri(address.AbsoluteUri + query, asItIs);
     }
 
     private void RemoveWitness(RequestTransformContext context)

@@ -85,6 +85,10 @@ internal sealed class SessionRules(IReadOnlyList<SessionRule> rules, IReadOnlyLi
     /// <summary>True if some rule finds handles in the bodies of responses.</summary>
     public bool ReadsBodies { get; } = rules.Any(r => r.Issue is HandleIssue.JsonField or HandleIssue.FormPostField);
 
+    /// <summary>True if a rule finds handles in bodies of responses to this path.</summary>
+    public bool ReadsBodyUnder(PathString path) => ReadsBodies
+        && (ReadsBody(path, HandleIssue.JsonField) || ReadsBody(path, HandleIssue.FormPostField));
+
     /// <summary>True if a rule finds its handles in this kind of body of responses to this path.</summary>
     public bool ReadsBody(PathString path, HandleIssue issue)
     {

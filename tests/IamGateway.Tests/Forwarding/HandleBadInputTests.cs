@@ -48,7 +48,7 @@ public sealed class HandleBadInputTests
         return found.StatusCode == HttpStatusCode.OK;
     }
 
-    /// <summary>Answers with the body it got, byte for byte, and begins a session; of its own it hands out no token.</summary>
+    /// <summary>Answers with the body it got, byte for byte, and begins a session.</summary>
     private static async Task EchoAsync(HttpContext http)
     {
         http.Response.Headers.Append("Set-Cookie", "IAM_SESSION=mine; Path=/");
@@ -87,7 +87,8 @@ public sealed class HandleBadInputTests
     {
         await using var backend = await Backend.StartAsync("8.2.1", EchoAsync);
         await using var gateway = await StartAsync(backend);
-        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        client.BaseAddress = gateway.Proxy;
         using var begun = await client.GetAsync("/");
         var bytes = Encoding.ASCII.GetBytes(body.PadRight(size, 'x'));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/token");
@@ -125,7 +126,8 @@ public sealed class HandleBadInputTests
     {
         await using var backend = await Backend.StartAsync("8.2.1", EchoAsync);
         await using var gateway = await StartAsync(backend);
-        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Proxy };
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        client.BaseAddress = gateway.Proxy;
         using var begun = await client.GetAsync("/");
         client.DefaultRequestHeaders.Add("Cookie", "IAM_SESSION=mine");
 
@@ -148,7 +150,8 @@ public sealed class HandleBadInputTests
     [InlineData("gzip, chunked", "application/json", "{\"token\":\"t1\"}", false, "body_encoded", false, true)]
     [InlineData("too large", "application/json", "{\"token\":\"t1\"}", false, "body_too_large", true, false, Limit + 1)]
     [InlineData(
-        "too large, chunked", "application/json", "{\"token\":\"t1\"}", false, "body_too_large", false, false, Limit + 1)]
+        "too large, chunked", "application/json", "{\"token\":\"t1\"}", false, "body_too_large", false, false,
+        Limit + 1)]
     [InlineData("as large as may be", "application/json", "{\"token\":\"t1\"}", true, null, false, false, Limit)]
     [InlineData(
         "huge, chunked", "application/json", "{\"token\":\"t1\"}", false, "body_too_large", false, false,
@@ -187,6 +190,20 @@ public sealed class HandleBadInputTests
         Assert.True(isRead == await IsKnownAsync(gateway, "t1"), what);
         foreach (var each in Reasons)
             Assert.Equal((what, each, each == reason ? 1 : 0), (what, each, await IgnoredAsync(gateway, each)));
+    }
+
+    [Theory]
+    [InlineData("/token", "")]
+    [InlineData("/tokens", "gzip, br")]
+    public async Task AcceptEncoding_WhereAResponseIsRead_IsNotAskedFor(string path, string expected)
+    {
+        await using var backend = await Backend.StartAsync(
+            "8.2.1", http => http.Response.WriteAsync(http.Request.Headers.AcceptEncoding.ToString()));
+        await using var gateway = await StartAsync(backend);
+        using var client = new HttpClient();
+        client.DefaultRequestHeaders.Add("Accept-Encoding", "gzip, br");
+
+        Assert.Equal(expected, await client.GetStringAsync(new Uri(gateway.Proxy, path)));
     }
 
     [Fact]

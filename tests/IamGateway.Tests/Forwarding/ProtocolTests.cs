@@ -65,8 +65,19 @@ public sealed class ProtocolTests
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", CancellationToken.None);
     }
 
-    [Fact]
-    public async Task ServerSentEvents_FirstEvent_ArrivesBeforeTheStreamEnds()
+    /// <summary>Rules that read bodies under a path; null: there are none.</summary>
+    private static (string Key, string Value)[] BodyRules(string? path) => path is null ? [] :
+    [
+        ("IamGateway:Sessions:1:Name", "token"), ("IamGateway:Sessions:1:Form", "token"),
+        ("IamGateway:Sessions:1:Path", path), ("IamGateway:Sessions:1:JsonField", "token"),
+        ("IamGateway:Sessions:1:IssuedAt", path),
+    ];
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("/token")]
+    [InlineData("/")]
+    public async Task ServerSentEvents_FirstEvent_ArrivesBeforeTheStreamEnds(string? bodiesReadUnder)
     {
         var seen = new TaskCompletionSource();
         await using var backend = await Backend.StartAsync("8.2.1", async http =>
@@ -77,7 +88,7 @@ public sealed class ProtocolTests
             await seen.Task;
             await http.Response.WriteAsync("data: 2\n\n");
         });
-        await using var gateway = await StartAsync(backend);
+        await using var gateway = await StartAsync(backend, BodyRules(bodiesReadUnder));
         using var client = new HttpClient();
 
         using var response = await client.GetAsync(gateway.Proxy, HttpCompletionOption.ResponseHeadersRead);
@@ -90,8 +101,11 @@ public sealed class ProtocolTests
         Assert.Equal("\ndata: 2\n\n", rest);
     }
 
-    [Fact]
-    public async Task Upload_FirstKilobytes_ReachTheInstanceBeforeTheLastAreSent()
+    [Theory]
+    [InlineData(null)]
+    [InlineData("/token")]
+    [InlineData("/")]
+    public async Task Upload_FirstKilobytes_ReachTheInstanceBeforeTheLastAreSent(string? bodiesReadUnder)
     {
         // More than the client library gathers before it sends (4 KB).
         var first = new string('x', 16 * 1024);
@@ -104,7 +118,7 @@ public sealed class ProtocolTests
             using var rest = new StreamReader(http.Request.Body);
             await http.Response.WriteAsync(await rest.ReadToEndAsync());
         });
-        await using var gateway = await StartAsync(backend);
+        await using var gateway = await StartAsync(backend, BodyRules(bodiesReadUnder));
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(
             HttpMethod.Post, gateway.Proxy)

@@ -76,6 +76,19 @@ public sealed class IssuedBodyTests
         AssertAsync(path, "application/json", "{\"access_token\":\"abc\"}", null, null);
 
     [Theory]
+    [InlineData("/me", "application/json")]
+    [InlineData("/token", "text/event-stream")]
+    public async Task Body_NoRuleReadsIt_IsNotTouched(string path, string type)
+    {
+        using var content = new StringContent("{\"access_token\":\"abc\"}", null, type);
+        using var response = new HttpResponseMessage { Content = content };
+
+        await new IssuedBody(Rules(), _metrics).ReadAsync(path, response, Secret, null, CancellationToken.None);
+
+        Assert.Same(content, response.Content);
+    }
+
+    [Theory]
     [InlineData(64 * 1024, true)]
     [InlineData(64 * 1024 + 1, false)]
     public async Task Json_LargestBody_IsReadAndALargerOnePassedOnWhole(int size, bool isRead)

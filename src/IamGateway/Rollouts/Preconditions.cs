@@ -164,8 +164,8 @@ internal static class Preconditions
             "replicas", silent.Length == 0,
             silent.Length == 0
                 ? $"Every replica answers: {Join(state.Replicas.Select(r => r.Name))}."
-                : $"{Join(silent)} {(silent.Length == 1 ? "does" : "do")} not answer or is not at revision "
-                + $"{state.Revision}; start it again, or forget it if it is dead.");
+                : $"Without an answer or not at revision {state.Revision}: {Join(silent)}; start it again, or forget "
+                + "what is dead.");
     }
 
     private static Precondition NoOtherRollout(RoutingState state)

@@ -51,6 +51,10 @@ internal sealed class RolloutHttp(TimeProvider time) : IDisposable
         {
             return $"it cannot be reached ({e.HttpRequestError})";
         }
+        catch (IOException)
+        {
+            return "it broke off";
+        }
     }
 
     private static string Line(string text)

@@ -20,7 +20,6 @@ internal sealed class RolloutSite : IAsyncDisposable
     public const string Old = "8.2.1";
     public const string New = "8.3.0";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private readonly HttpMessageInvoker _http = new(
         new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
 
@@ -34,6 +33,9 @@ internal sealed class RolloutSite : IAsyncDisposable
     public Gateway Gateway { get; }
 
     public FakeTimeProvider? Clock { get; }
+
+    /// <summary>How far the clock goes in five real milliseconds or more.</summary>
+    public TimeSpan Tick { get; set; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Answers that were no success, of all users.</summary>
     public ConcurrentQueue<FailedRequestException> Failures { get; } = new();
@@ -70,6 +72,12 @@ internal sealed class RolloutSite : IAsyncDisposable
         _browsers.AddRange(added);
     }
 
+    /// <summary>Every user logs in once more, as one does who was told to.</summary>
+    public Task LogInAgainAsync() => Task.WhenAll(_browsers.Select(b => TryAsync(b.LogInAsync)));
+
+    public Task LogOutAsync() => Task.WhenAll(_browsers.Select(b =>
+        TryAsync(() => b.SendAsync(HttpMethod.Post, "/logout"))));
+
     /// <summary>Every user sends so many requests; returns how many of all were answered by which version.</summary>
     public async Task<Dictionary<string, int>> UseAsync(int requests)
     {
@@ -79,7 +87,7 @@ internal sealed class RolloutSite : IAsyncDisposable
             for (var i = 0; i < requests; i++)
                 await TryAsync(async () =>
                 {
-                    var answer = await browser.SendAsync(HttpMethod.Get, "/api/touch");
+                    var answer = await browser.SendAsync(HttpMethod.Get, "/api/me");
                     versions.Enqueue(JsonDocument.Parse(answer).RootElement.GetProperty("version").GetString()!);
                 });
         }));
@@ -146,6 +154,16 @@ internal sealed class RolloutSite : IAsyncDisposable
         }
     }
 
+    public async Task PassUntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await PassAsync();
+        }
+    }
+
     public Task<JsonElement> UntilStateAsync(string state) => UntilAsync(r => r.Text("state") == state);
 
     public Task<JsonElement> UntilWaitingAsync(string wait, int step) => UntilAsync(r =>
@@ -167,7 +185,6 @@ internal sealed class RolloutSite : IAsyncDisposable
         return await task;
     }
 
-    // Real time for the work of the machine; the clock of the gateway goes ten times as fast at most.
     private async Task PassAsync()
     {
         await Task.Delay(5);

@@ -1,0 +1,3 @@
+using Iamgw;
+
+return await Cli.RunAsync(args, Surroundings.OfThisProcess());

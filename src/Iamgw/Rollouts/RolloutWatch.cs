@@ -1,0 +1,112 @@
+using Iamgw.Api;
+using Spectre.Console;
+
+namespace Iamgw.Rollouts;
+
+/// <summary>Watches a rollout to its end: live in a terminal, in lines elsewhere, with --json one resource a line.</summary>
+internal sealed class RolloutWatch(Call call, string id)
+{
+    private IReadOnlyList<VersionRow> _versions = [];
+    private Rollout? _rollout;
+    private string? _json;
+    private string? _note;
+    private long _seen = call.Time.GetTimestamp();
+
+    public async Task<int> RunAsync(CancellationToken cancellation)
+    {
+        // The first look fails at once: there is nothing to wait for at a wrong address.
+        await LookAsync(cancellation);
+        if (call.IsJson)
+            await ToEndAsync(JsonLine(), cancellation);
+        else if (call.Surroundings.IsOutputTerminal)
+            await LiveAsync(cancellation);
+        else
+            await ToEndAsync(Lines(), cancellation);
+        return _rollout?.IsTakenBack == true ? ExitCode.RolloutTakenBack : ExitCode.Ok;
+    }
+
+    private Task LiveAsync(CancellationToken cancellation) =>
+        call.Console.Live(Text.Empty).Overflow(VerticalOverflow.Crop).StartAsync(context =>
+            ToEndAsync(() => context.UpdateTarget(View(call, _rollout!, _versions, _note)), cancellation));
+
+    public static Spectre.Console.Rendering.IRenderable View(
+        Call call, Rollout rollout, IReadOnlyList<VersionRow> versions, string? note)
+    {
+        var profile = call.Console.Profile;
+        return new RolloutView(
+            rollout, versions, call.Time.GetUtcNow() + call.Client.Skew, call.Time, (profile.Width, profile.Height),
+            profile.Capabilities.Unicode).Render(note);
+    }
+
+    private Action Lines()
+    {
+        var lines = new RolloutLines(call.Time);
+        return () =>
+        {
+            foreach (var line in lines.Of(_rollout!, _versions, call.Time.GetUtcNow() + call.Client.Skew))
+                call.Console.MarkupLine(line);
+            call.Surroundings.Out.Flush();
+        };
+    }
+
+    private Action JsonLine()
+    {
+        string? printed = null;
+        return () =>
+        {
+            if (printed == _json)
+                return;
+            printed = _json;
+            call.Surroundings.Out.WriteLine(_json);
+            call.Surroundings.Out.Flush();
+        };
+    }
+
+    private async Task ToEndAsync(Action show, CancellationToken cancellation)
+    {
+        show();
+        while (!_rollout!.IsEnded)
+        {
+            await Task.Delay(call.Surroundings.Refresh, call.Time, cancellation);
+            await TryLookAsync(cancellation);
+            show();
+        }
+    }
+
+    // A gateway that is restarted comes back; the rollout goes on without anybody who watches.
+    private async Task TryLookAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await LookAsync(cancellation);
+        }
+        catch (Failure failure) when (failure.ExitCode is ExitCode.Unreachable or ExitCode.Refused
+            && call.Time.GetElapsedTime(_seen) < call.Surroundings.Patience)
+        {
+            _note = $"no answer for {Show.Span(call.Time.GetElapsedTime(_seen))}: {failure.Message}";
+        }
+    }
+
+    private async Task LookAsync(CancellationToken cancellation)
+    {
+        var answer = await call.Client.GetAsync($"api/v1/rollouts/{AdminClient.Part(id)}", cancellation);
+        var rollout = answer.Read<Rollout>();
+        if (!call.IsJson)
+            _versions = await VersionsAsync(call, cancellation);
+        (_rollout, _json, _note) = (rollout, answer.Body, null);
+        _seen = call.Time.GetTimestamp();
+    }
+
+    /// <summary>The versions with their sessions counted; none while the store is away.</summary>
+    public static async Task<IReadOnlyList<VersionRow>> VersionsAsync(Call call, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await call.Client.GetAsync("api/v1/versions", cancellation)).Read<List<VersionRow>>();
+        }
+        catch (Failure failure) when (failure.ExitCode == ExitCode.Refused)
+        {
+            return [];
+        }
+    }
+}

@@ -45,6 +45,8 @@ internal static class GatewayServices
         services.AddSingleton<IssuedNames>();
         services.AddSingleton<Witness>();
         services.AddSingleton<RequestRecorder>();
+        services.AddSingleton<RetryBudget>();
+        services.AddSingleton<Retries>();
         services.AddSingleton<OpenConnections>();
         services.AddSingleton<GatewayTransforms>();
         services.AddSingleton<SessionCensus>();

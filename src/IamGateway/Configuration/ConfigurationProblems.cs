@@ -99,6 +99,7 @@ internal sealed class ConfigurationProblems
         _ when type == typeof(TimeSpan) => "a time span of the form [days.]hours:minutes:seconds, for example 00:00:30",
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(int) => "a whole number",
+        _ when type == typeof(double) => "a number",
         { IsEnum: true } => $"one of {string.Join(", ", Enum.GetNames(type))}",
         _ => string.Create(CultureInfo.InvariantCulture, $"a {type.Name}"),
     };

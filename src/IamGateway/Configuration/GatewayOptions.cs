@@ -46,6 +46,8 @@ internal sealed class GatewayOptions
 
     public DrainOptions Drain { get; set; } = new();
 
+    public RetryOptions Retry { get; set; } = new();
+
     public WitnessOptions Witness { get; set; } = new();
 
     public AdminOptions Admin { get; set; } = new();
@@ -177,6 +179,16 @@ internal sealed class DrainOptions
     /// WebSockets and streams of events whose instance or version goes are closed within this time. Default: 00:00:10.
     /// </summary>
     public TimeSpan CloseWithin { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>The section <c>IamGateway:Retry</c>.</summary>
+internal sealed class RetryOptions
+{
+    /// <summary>
+    /// The share of requests that may be repeated after they had reached an instance, beside a few in each second.
+    /// 0 to 1, default 0.2.
+    /// </summary>
+    public double Budget { get; set; } = 0.2;
 }
 
 /// <summary>

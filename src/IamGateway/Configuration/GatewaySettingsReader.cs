@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using IamGateway.Forwarding;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
@@ -30,6 +31,7 @@ internal static class GatewaySettingsReader
             options.Sessions, $"{Section}:Sessions", options.Store.SessionTtl, problems);
         CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
+        CheckRetry(configuration, options.Retry, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(configuration, options, instances, problems);
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
@@ -129,6 +131,19 @@ internal static class GatewaySettingsReader
             TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), problems);
         Range(options.Versions.Discovery.Timeout, "Versions:Discovery:Timeout",
             TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), problems);
+    }
+
+    private static void CheckRetry(IConfiguration configuration, RetryOptions retry, ConfigurationProblems problems)
+    {
+        if (retry.Budget is not (>= 0 and <= 1))
+            problems.Add($"{Section}:Retry:Budget", "it must be a share from 0 to 1.");
+        foreach (var route in configuration.GetSection("ReverseProxy:Routes").GetChildren())
+        {
+            if (route[$"Metadata:{Retries.MetadataName}"] is { } value && value != Retries.SafeMethods)
+                problems.Add(
+                    $"{route.Path}:Metadata:{Retries.MetadataName}",
+                    $"'{value}' is not known; '{Retries.SafeMethods}' lets GET, HEAD and OPTIONS be repeated.");
+        }
     }
 
     private static void Range(TimeSpan value, string key, TimeSpan low, TimeSpan high, ConfigurationProblems problems)

@@ -28,7 +28,7 @@ internal static class CutOff
 
     // A time-out of the gateway shows as the destination's error, with a cancellation inside. A lost way to the
     // instance is not the instance's doing either.
-    private static bool IsOurs(Exception? error) => error switch
+    public static bool IsOurs(Exception? error) => error switch
     {
         null => false,
         OperationCanceledException => true,

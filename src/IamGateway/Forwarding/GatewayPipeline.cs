@@ -17,8 +17,8 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    Witness witness, InstanceTable instances, Succession succession, RequestRecorder recorder, StoreOutbox outbox,
-    TimeProvider time, GatewayMetrics metrics)
+    Witness witness, InstanceTable instances, Succession succession, Retries retries, RequestRecorder recorder,
+    StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -98,20 +98,29 @@ internal sealed class GatewayPipeline(
         var destinations = request.Instances.Of(request.Version!);
         request.Narrow(proxy, destinations);
         http.Features.Set<IReverseProxyFeature>(request);
+        using var body = ReplayBody.Of(http);
         await next(http);
-        while (CanRetry(http, request))
+        while (true)
         {
-            destinations = Others(destinations, request);
+            var others = Others(destinations, request);
+            var retry = retries.Judge(http, request, body, others.Count > 0);
+            if (retry == Retry.None)
+                return;
             http.Features.Set<IForwarderErrorFeature>(null);
             http.Response.Clear();
-            if (destinations.Count == 0)
+            if (others.Count > 0)
+            {
+                destinations = others;
+            }
+            else if (retry == Retry.NotConnected)
             {
                 if (!await MovesUpAsync(http, request))
                     return;
                 destinations = request.Instances.Of(request.Version!);
             }
 
-            metrics.Retried("connect");
+            // Else a connection has ended, which says nothing of the next one to the same instance.
+            metrics.Retried(retry == Retry.Reset ? "reset" : "connect");
             request.Narrow(proxy, destinations);
             await next(http);
         }
@@ -157,18 +166,6 @@ internal sealed class GatewayPipeline(
         instances.Of(available, isChecked: cluster.HealthCheck?.Active?.Enabled == true);
 
     private bool IsStateless(HttpContext http) => settings.Sessions.IsStateless(http.Request.Path);
-
-    // Only what provably never reached an instance: an IAM takes a repeated call for a failed login attempt.
-    private static bool CanRetry(HttpContext http, GatewayRequest request) =>
-        request.Refusal == RefusalCode.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested
-        && http.GetForwarderErrorFeature() is
-        {
-            Error: ForwarderError.Request, Exception: HttpRequestException
-            {
-                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-                or HttpRequestError.SecureConnectionError,
-            }
-        };
 
     private static IReadOnlyList<DestinationState> Others(
         IReadOnlyList<DestinationState> tried, GatewayRequest request) =>

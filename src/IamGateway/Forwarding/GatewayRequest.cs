@@ -100,6 +100,12 @@ internal sealed partial class GatewayRequest
     /// <summary>The client or the gateway cut it off; the instance may work on.</summary>
     public bool CutOff { get; set; }
 
+    /// <summary>How often it was sent anew over another connection.</summary>
+    public int Repeats { get; set; }
+
+    /// <summary>It was sent anew after an instance had closed the connection without an answer.</summary>
+    public bool WasReset { get; set; }
+
     /// <summary>The gateway has ended the response before the instance had finished its answer.</summary>
     public bool EndedEarly { get; set; }
 

@@ -33,9 +33,9 @@ internal sealed class InstanceClientFactory(
 
     private void Prove(SocketsHttpHandler handler, VersionId version)
     {
-        if (probe.IsConfigured)
-            handler.ConnectCallback = (context, cancellation) =>
-                connector.ConnectAsync(context, handler.SslOptions, version, cancellation);
+        handler.ConnectCallback = (context, cancellation) => probe.IsConfigured
+            ? connector.ConnectAsync(context, handler.SslOptions, version, cancellation)
+            : ProvenConnector.ConnectUnprovenAsync(context, handler.SslOptions, cancellation);
     }
 
     /// <summary>YARP's handlers with the cluster's settings, and something done to each.</summary>

@@ -39,18 +39,35 @@ internal sealed class ProvenConnector(VersionProbe probe, InstanceTable instance
         }
     }
 
-    /// <summary>Opens a connection; with <paramref name="tls"/> it is encrypted, and speaks HTTP/1.1.</summary>
+    /// <summary>The callback of a pool whose connections nobody asks for their version.</summary>
+    public static async ValueTask<Stream> ConnectUnprovenAsync(
+        SocketsHttpConnectionContext context, SslClientAuthenticationOptions tls, CancellationToken cancellation)
+    {
+        var request = context.InitialRequestMessage;
+        var (uri, address) = (request.RequestUri!, context.DnsEndPoint);
+        // Through a web proxy the client encrypts by itself, behind what it says to the proxy.
+        if (uri.IdnHost != address.Host || uri.Port != address.Port)
+            return await OpenAsync(address, null, null, cancellation, isFollowed: false);
+        return await OpenAsync(
+            address, uri.Scheme is "https" or "wss" ? tls : null, request.Headers.Host?.Split(':')[0], cancellation,
+            mayBeHttp2: request.Version.Major == 2);
+    }
+
+    /// <summary>
+    /// Opens a connection; with <paramref name="tls"/> it is encrypted, and speaks HTTP/1.1 unless HTTP/2 is allowed.
+    /// </summary>
     public static async Task<Stream> OpenAsync(
-        DnsEndPoint address, SslClientAuthenticationOptions? tls, string? serverName, CancellationToken cancellation)
+        DnsEndPoint address, SslClientAuthenticationOptions? tls, string? serverName, CancellationToken cancellation,
+        bool mayBeHttp2 = false, bool isFollowed = true)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(address, cancellation);
-            var plain = new NetworkStream(socket, ownsSocket: true);
+            var plain = new InstanceStream(socket, isFollowed && tls is null);
             if (tls is null)
                 return plain;
-            var secure = new SslStream(plain);
+            var secure = new InstanceTlsStream(plain);
             await secure.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
@@ -62,7 +79,9 @@ internal sealed class ProvenConnector(VersionProbe probe, InstanceTable instance
                     ClientCertificates = tls.ClientCertificates,
                     ClientCertificateContext = tls.ClientCertificateContext,
                     LocalCertificateSelectionCallback = tls.LocalCertificateSelectionCallback,
-                    ApplicationProtocols = [SslApplicationProtocol.Http11],
+                    ApplicationProtocols = mayBeHttp2
+                        ? [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11]
+                        : [SslApplicationProtocol.Http11],
                 },
                 cancellation);
             return secure;

@@ -94,6 +94,8 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
                 ["IamGateway:Versions:Discovery:ResponseHeader"] = "X-IAM-Version",
                 ["IamGateway:Versions:Discovery:Interval"] = "00:00:00.500",
                 ["IamGateway:Drain:CloseWithin"] = "00:00:00.500",
+                // An instance that stops closes connections on which a request has just come to it.
+                ["ReverseProxy:Routes:iam:Metadata:Retry"] = "safe",
                 ["Logging:LogLevel:Default"] = "Critical",
                 ["Logging:LogLevel:Yarp"] = "Critical",
             }));

@@ -230,7 +230,7 @@ public sealed class BadInputTests(AdminServer server) : IClassFixture<AdminServe
     [InlineData("POST", "/api/v1/versions/latest/retire", 404, "'latest'")]
     [InlineData("POST", "/api/v1/versions/8.2.1/retire", 409, "8.2.1")]
     [InlineData("GET", "/api/v1/nothing", 404, "/api/v1/nothing")]
-    [InlineData("GET", "/api/v1/rollouts", 404, "/api/v1/rollouts")]
+    [InlineData("GET", "/api/v1/upgrades", 404, "/api/v1/upgrades")]
     [InlineData("GET", "/api/v2/status", 404, "/api/v2/status")]
     [InlineData("GET", "/openapi/v2.json", 404, "/openapi/v2.json")]
     [InlineData("POST", "/api/v1/status", 405, "POST")]

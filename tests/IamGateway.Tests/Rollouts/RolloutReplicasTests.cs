@@ -22,7 +22,7 @@ public sealed class RolloutReplicasTests(RedisServer redis) : IClassFixture<Redi
     {
         ["ConnectionStrings:Redis"] = redis.ConnectionString,
         ["IamGateway:Store:KeyPrefix"] = $"t{Guid.NewGuid():N}"[..12],
-        ["IamGateway:RequestTimeout"] = "00:00:01",
+        ["IamGateway:RequestTimeout"] = "00:00:03",
     };
 
     private RolloutSite _site = null!;
@@ -124,7 +124,7 @@ public sealed class RolloutReplicasTests(RedisServer redis) : IClassFixture<Redi
         for (var i = 0; i < 20; i++)
         {
             using var answer = await client.GetAsync("/login");
-            Assert.True(answer.IsSuccessStatusCode);
+            Assert.True(answer.IsSuccessStatusCode, $"{answer}");
         }
 
         var measured = (await _site.UntilAsync(r => Requests(r, "old") + Requests(r, "new") == 20))
@@ -139,8 +139,9 @@ public sealed class RolloutReplicasTests(RedisServer redis) : IClassFixture<Redi
     public async Task Begin_ReplicaThatIsStopped_IsNamed()
     {
         var silent = Other.Name;
-        await _other.SignalAsync("STOP");
         var reports = _site.Gateway.Service<IamGateway.Reports.ReplicaReports>();
+        await _site.PassUntilAsync(() => reports.Silent.Count == 0);
+        await _other.SignalAsync("STOP");
         await _site.PassUntilAsync(() => reports.Silent.Any(r => r.Name == silent));
         using var response = await _site.PostAsync("rollouts", RolloutSite.Order());
 

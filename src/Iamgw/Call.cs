@@ -53,7 +53,19 @@ internal sealed class Call : IDisposable
             Console.MarkupLine(markup);
     }
 
-    public void Show(IRenderable picture) => Console.Write(picture);
+    /// <summary>Writes a table or the like; to a file or program without the spaces that fill its lines.</summary>
+    public void Show(IRenderable picture)
+    {
+        if (Surroundings.IsOutputTerminal)
+        {
+            Console.Write(picture);
+            return;
+        }
+
+        var options = RenderOptions.Create(Console, Console.Profile.Capabilities);
+        foreach (var line in Segment.SplitLines(picture.Render(options, UnlimitedWidth)))
+            Surroundings.Out.WriteLine(string.Concat(line.Select(s => s.Text)).TrimEnd());
+    }
 
     /// <summary>The API's JSON as it came.</summary>
     public void Print(Answer answer) => Surroundings.Out.WriteLine(answer.Body);

@@ -37,7 +37,8 @@ internal static class Problems
             401 => new Failure(ExitCode.NotAuthorised, Unauthorised(client.Credentials), answer),
             403 => new Failure(ExitCode.NotAuthorised, $"{sentence} ({client.Credentials.Source} was sent.)", answer),
             404 => new Failure(ExitCode.NotFound, sentence, answer),
-            _ => new Failure(ExitCode.Refused, Preconditions(problem) ?? sentence, answer),
+            _ => new Failure(
+                ExitCode.Refused, Preconditions(problem) ?? sentence + Hints.For(problem.Code), answer),
         };
     }
 
@@ -52,7 +53,7 @@ internal static class Problems
         var failed = all.Where(p => !p.Passed).ToArray();
         var what = failed.Length == 1 ? "1 precondition does" : $"{failed.Length} preconditions do";
         return $"The rollout cannot begin: {what} not hold."
-            + string.Concat(failed.Select(p => $"\n  {Show.Clean(p.Name)}: {Show.Clean(p.Detail)}"));
+            + string.Concat(failed.Select(p => $"\n  {Show.Clean(p.Name)}: {Show.Clean(p.Detail)}{Hints.For(p.Name)}"));
     }
 
     private static Problem? Read(string body)

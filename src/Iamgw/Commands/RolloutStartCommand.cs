@@ -101,7 +101,7 @@ internal static class RolloutStartCommand
                 {
                     table.AddRow(
                         precondition.Passed ? "[green]holds[/]" : "[red]fails[/]", Show.Safe(precondition.Name),
-                        Show.Safe(precondition.Detail));
+                        Show.Safe(precondition.Detail) + (precondition.Passed ? "" : Hints.For(precondition.Name)));
                 }
 
                 call.Show(table);

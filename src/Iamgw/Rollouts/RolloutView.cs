@@ -9,18 +9,17 @@ namespace Iamgw.Rollouts;
 /// <param name="versions">All versions, for their sessions; empty: not known.</param>
 /// <param name="now">By the gateway's clock.</param>
 /// <param name="time">For the time of day.</param>
-/// <param name="size">The terminal's columns and rows.</param>
+/// <param name="columns">The terminal's width.</param>
 /// <param name="canDraw">Whether the terminal has more than ASCII.</param>
 internal sealed class RolloutView(
     Rollout rollout, IReadOnlyList<VersionRow> versions, DateTimeOffset now, TimeProvider time,
-    (int Columns, int Rows) size, bool canDraw)
+    int columns, bool canDraw)
 {
-    // A line each of title, bar, waits for, limits, table head, two headings, two versions, and seven empty ones.
-    private const int FixedRows = 16;
-    private const int MaxSteps = 8;
-    private const int MaxTransitions = 8;
+    /// <summary>How many steps and transitions are shown, from what is best to what fits into a small terminal.</summary>
+    public static IReadOnlyList<(int Steps, int Transitions)> Sizes { get; } =
+        [(8, 8), (8, 5), (8, 3), (8, 2), (5, 2), (5, 1), (3, 1), (3, 0), (1, 0)];
 
-    public IRenderable Render(string? note)
+    public IRenderable Render(string? note, (int Steps, int Transitions) most)
     {
         var rows = new List<IRenderable> { Title(), Text.Empty, Progress() };
         if (rollout.Drain is { } drain && !rollout.IsTakenBack)
@@ -29,7 +28,9 @@ internal sealed class RolloutView(
             rows.Add(new Markup($"[yellow]{Show.Safe(note)}[/]"));
         else if (Waits() is { } waits)
             rows.Add(waits);
-        rows.AddRange([Text.Empty, Steps(), Text.Empty, Versions(), Watched(), Text.Empty, Transitions()]);
+        rows.AddRange([Text.Empty, Steps(most.Steps), Text.Empty, Versions(), Watched()]);
+        if (most.Transitions > 0)
+            rows.AddRange([Text.Empty, Transitions(most.Transitions)]);
         return new Rows(rows);
     }
 
@@ -86,8 +87,8 @@ internal sealed class RolloutView(
     {
         var start = Math.Max(drain.SessionsAtStart ?? drain.SessionsLeft, drain.SessionsLeft);
         var share = start == 0 ? 1 : 1 - drain.SessionsLeft / (double)start;
-        var until = rollout.IsEnded ? "" : $" (deadline {Show.At(drain.Deadline, time)})";
-        return new Markup($"{Bar(share, "green")} drained: {RolloutText.Left(drain, now)}{until}");
+        var until = rollout.IsEnded ? "" : $", deadline {Show.At(drain.Deadline, time)}";
+        return new Markup($"{Bar(share, "green")} {RolloutText.Left(drain, now)}{until}");
     }
 
     private Markup? Waits()
@@ -102,16 +103,16 @@ internal sealed class RolloutView(
 
     private string Bar(double share, string colour)
     {
-        var width = Math.Clamp(size.Columns - 60, 10, 40);
+        var width = Math.Clamp(columns - 60, 10, 40);
         var full = (int)Math.Round(Math.Clamp(share, 0, 1) * width);
         return $"[{colour}]{new string(canDraw ? '█' : '#', full)}[/]"
             + $"[grey]{new string(canDraw ? '░' : '.', width - full)}[/]";
     }
 
-    private Table Steps()
+    private Table Steps(int most)
     {
         var table = Call.Table(("STEP", false), ("WEIGHT", true), ("HOLD", true), ("", false));
-        var (first, count) = Window();
+        var (first, count) = Window(most);
         for (var i = first; i < first + count; i++)
         {
             var step = rollout.AllSteps[i];
@@ -134,11 +135,11 @@ internal sealed class RolloutView(
     }
 
     // Of many steps those around the present one.
-    private (int First, int Count) Window()
+    private (int First, int Count) Window(int most)
     {
         var all = rollout.AllSteps.Count;
-        var count = Math.Min(all, MaxSteps);
-        return (Math.Clamp((rollout.Step ?? 0) - 2, 0, all - count), count);
+        var count = Math.Min(all, most);
+        return (Math.Clamp((rollout.Step ?? 0) - most / 3, 0, all - count), count);
     }
 
     private string Course(RolloutStep step, bool isCurrent)
@@ -195,10 +196,8 @@ internal sealed class RolloutView(
             : figures);
     }
 
-    private Grid Transitions()
+    private Grid Transitions(int count)
     {
-        var free = size.Rows - FixedRows - Window().Count;
-        var count = Math.Clamp(free, 2, MaxTransitions);
         var grid = new Grid().AddColumn(new GridColumn().NoWrap().Padding(0, 0, 2, 0))
             .AddColumn(new GridColumn().NoWrap().Padding(0, 0, 2, 0)).AddColumn(new GridColumn().Padding(0, 0, 0, 0));
         foreach (var transition in rollout.AllTransitions.TakeLast(count).Reverse())

@@ -1,5 +1,6 @@
 using Iamgw.Api;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Iamgw.Rollouts;
 
@@ -29,13 +30,19 @@ internal sealed class RolloutWatch(Call call, string id)
         call.Console.Live(Text.Empty).Overflow(VerticalOverflow.Crop).StartAsync(context =>
             ToEndAsync(() => context.UpdateTarget(View(call, _rollout!, _versions, _note)), cancellation));
 
-    public static Spectre.Console.Rendering.IRenderable View(
-        Call call, Rollout rollout, IReadOnlyList<VersionRow> versions, string? note)
+    /// <summary>The largest view that fits into the terminal; what is higher would scroll and not be redrawn.</summary>
+    public static IRenderable View(Call call, Rollout rollout, IReadOnlyList<VersionRow> versions, string? note)
     {
         var profile = call.Console.Profile;
-        return new RolloutView(
-            rollout, versions, call.Time.GetUtcNow() + call.Client.Skew, call.Time, (profile.Width, profile.Height),
-            profile.Capabilities.Unicode).Render(note);
+        var view = new RolloutView(
+            rollout, versions, call.Time.GetUtcNow() + call.Client.Skew, call.Time, profile.Width,
+            profile.Capabilities.Unicode);
+        if (!call.Surroundings.IsOutputTerminal)
+            return view.Render(note, RolloutView.Sizes[0]);
+        var options = RenderOptions.Create(call.Console, profile.Capabilities);
+        return RolloutView.Sizes.Select(s => view.Render(note, s))
+            .FirstOrDefault(v => Segment.SplitLines(v.Render(options, profile.Width)).Count < profile.Height)
+            ?? view.Render(note, RolloutView.Sizes[^1]);
     }
 
     private Action Lines()

@@ -62,7 +62,7 @@ internal sealed class AdminClient : IDisposable
     public Task<Answer> PostAsync(string path, object? body, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, path, body, cancellation);
 
-    /// <summary>Whether a call that changes nothing because its body makes no sense is allowed to this caller.</summary>
+    /// <summary>Whether this caller is allowed a call, which changes nothing because it makes no sense.</summary>
     public async Task<bool> MayAsync(HttpMethod method, string path, object? body, CancellationToken cancellation)
     {
         try

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Iamgw.Api;
 
 // What the admin API answers, as far as the command line shows it. Fields that a gateway leaves out are their defaults.
@@ -14,7 +16,7 @@ internal sealed record VersionRow(
 internal sealed record Weights(
     IReadOnlyDictionary<string, int>? Shares, long Revision, double? AppliedIn, IReadOnlyList<string>? Pending)
 {
-    [System.Text.Json.Serialization.JsonPropertyName("weights")]
+    [JsonPropertyName("weights")]
     public IReadOnlyDictionary<string, int>? Shares { get; init; } = Shares;
 }
 
@@ -22,6 +24,7 @@ internal sealed record Instance(
     string? Id, string? Address, string? Version, string? ReportedVersion, string? Health, string? State, int InFlight,
     long? Sessions, string? Reason)
 {
+    [JsonIgnore]
     public bool IsUsable => State == "active" && Health != "unhealthy";
 }
 

@@ -26,8 +26,8 @@ internal static class Problems
                 ? new Failure(ExitCode.NotAuthorised, $"{client.Address} answers {status}; {Credentials.Advice}.")
                 : new Failure(
                     ExitCode.Unreachable,
-                    $"{client.Address} answers {status}, but not as the gateway's admin API does; is --url or IAMGW_URL "
-                    + "its admin listener?",
+                    $"{client.Address} answers {status}, but not as the gateway's admin API does; is --url or "
+                    + "IAMGW_URL its admin listener?",
                     answer);
         }
 

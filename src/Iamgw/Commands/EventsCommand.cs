@@ -93,7 +93,8 @@ internal static class EventsCommand
             };
             var result = e.Result is null or "ok" ? "" : $" [red]{Show.Safe(e.Result)}[/]";
             call.Console.MarkupLine(
-                $"[grey]{Show.Safe(e.Id)}[/] {call.At(e.At)} {Show.Safe(e.Who)} [bold]{Show.Safe(e.What)}[/] {what}{result}");
+                $"[grey]{Show.Safe(e.Id)}[/] {call.At(e.At)} {Show.Safe(e.Who)} [bold]{Show.Safe(e.What)}[/] "
+                + what + result);
         }
 
         call.Surroundings.Out.Flush();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Iamgw.Api;
 using Spectre.Console;
 
@@ -78,16 +79,11 @@ internal static class InstancesCommand
             throw new Failure(ExitCode.Usage, $"--wait must be a number of seconds from 0 to {MaxWaitSeconds}.");
         var query = force ? "?force=true" : "";
         var answer = await call.Client.PostAsync($"{Path}/{AdminClient.Part(id)}/drain{query}", null, cancellation);
-        var instance = answer.Read<Instance>();
-        if (seconds is { } patience && instance.State != "drained")
-            instance = await UntilDrainedAsync(call, id, TimeSpan.FromSeconds(patience), cancellation);
+        if (seconds is { } patience && answer.Read<Instance>().State != "drained")
+            answer = await UntilDrainedAsync(call, id, TimeSpan.FromSeconds(patience), cancellation);
         if (call.IsJson)
-        {
-            call.Surroundings.Out.WriteLine(seconds is null
-                ? answer.Body
-                : System.Text.Json.JsonSerializer.Serialize(instance, AdminClient.Options));
-        }
-
+            call.Print(answer);
+        var instance = answer.Read<Instance>();
         if (instance.State == "drained")
         {
             call.Say($"{Show.Safe(id)} is [green]drained[/]; nothing is left on it.");
@@ -101,21 +97,24 @@ internal static class InstancesCommand
             return ExitCode.Ok;
         }
 
-        call.Warn($"{Show.Clean(id)} was not drained within {seconds} s: {instance.InFlight} requests are at work on it.");
+        call.Warn(
+            $"{Show.Clean(id)} was not drained within {seconds} s: {instance.InFlight} requests are at work on it.");
         return ExitCode.NotDrained;
     }
 
-    private static async Task<Instance> UntilDrainedAsync(
+    private static async Task<Answer> UntilDrainedAsync(
         Call call, string id, TimeSpan patience, CancellationToken cancellation)
     {
         var started = call.Time.GetTimestamp();
         while (true)
         {
-            var all = (await call.Client.GetAsync(Path, cancellation)).Read<List<Instance>>();
-            var instance = all.Find(i => i.Id == id)
-                ?? throw new Failure(ExitCode.NotFound, $"There is no instance '{Show.Clean(id)}' any more.");
+            var list = await call.Client.GetAsync(Path, cancellation);
+            var index = list.Read<List<Instance>>().FindIndex(i => i.Id == id);
+            if (index < 0)
+                throw new Failure(ExitCode.NotFound, $"There is no instance '{Show.Clean(id)}' any more.");
+            var instance = list with { Body = list.Read<List<JsonElement>>()[index].GetRawText() };
             var elapsed = call.Time.GetElapsedTime(started);
-            if (instance.State == "drained" || elapsed >= patience)
+            if (instance.Read<Instance>().State == "drained" || elapsed >= patience)
                 return instance;
             var rest = patience - elapsed;
             await Task.Delay(rest < Look ? rest : Look, call.Time, cancellation);

@@ -49,7 +49,8 @@ internal static class ReplicasCommand
         if (call.IsJson)
             call.Print(answer);
         else
-            call.Say($"{Show.Safe(answer.Read<Replica>().Name)} is forgotten; it counts until RequestTimeout has passed.");
+            call.Say(
+                $"{Show.Safe(answer.Read<Replica>().Name)} is forgotten; it counts until RequestTimeout has passed.");
         return ExitCode.Ok;
     }
 }

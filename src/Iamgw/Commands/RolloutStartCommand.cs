@@ -72,8 +72,8 @@ internal static class RolloutStartCommand
             if (isWatched)
                 return await new RolloutWatch(call, rollout.Id ?? "current").RunAsync(cancellation);
             call.Say(
-                $"Rollout [bold]{Show.Safe(rollout.Id)}[/] from {Show.Safe(rollout.From)} to {Show.Safe(rollout.To)} has "
-                + "begun. See [bold]iamgw rollout watch[/].");
+                $"Rollout [bold]{Show.Safe(rollout.Id)}[/] from {Show.Safe(rollout.From)} to {Show.Safe(rollout.To)} "
+                + "has begun. See [bold]iamgw rollout watch[/].");
             return ExitCode.Ok;
         }
 

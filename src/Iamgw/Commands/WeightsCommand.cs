@@ -61,10 +61,11 @@ internal static class WeightsCommand
         }
 
         var reply = answer.Read<Weights>();
-        var set = string.Join(", ", (reply.Shares ?? new Dictionary<string, int>()).Select(w => $"{w.Key} {w.Value} %"));
+        var shown = reply.Shares ?? new Dictionary<string, int>();
+        var set = Show.Clean(string.Join(", ", shown.Select(w => $"{w.Key} {w.Value} %")));
         call.Say(Markup.Escape(reply.Pending is { Count: > 0 } pending
-            ? $"{set}: stored as revision {reply.Revision}, not yet applied by {Show.Clean(string.Join(", ", pending))}. "
-            + "See iamgw replicas."
+            ? $"{set}: stored as revision {reply.Revision}, not yet applied by "
+            + $"{Show.Clean(string.Join(", ", pending))}. See iamgw replicas."
             : $"{set}: applied by every replica in {reply.AppliedIn:0} ms (revision {reply.Revision})."));
         return ExitCode.Ok;
     }

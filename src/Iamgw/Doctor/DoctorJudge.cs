@@ -43,7 +43,8 @@ internal static class DoctorJudge
         {
             return Finding.Note(
                 "address",
-                $"The gateway answers at {facts.Address}; its clock differs from yours by {Show.Span(facts.Skew.Duration())}.",
+                $"The gateway answers at {facts.Address}; its clock differs from yours by "
+                + $"{Show.Span(facts.Skew.Duration())}.",
                 "Let both machines synchronise their clocks.");
         }
 
@@ -103,7 +104,8 @@ internal static class DoctorJudge
         {
             return Finding.Wrong(
                 "replicas",
-                $"Silent: {names}; the revision is {status.Revision}, and they were waited for {Show.Span(facts.Observed)}.",
+                $"Silent: {names}; the revision is {status.Revision}, and they were waited for "
+                + $"{Show.Span(facts.Observed)}.",
                 "Start the replica again, or if its process is dead: iamgw replicas forget NAME.");
         }
 
@@ -134,7 +136,8 @@ internal static class DoctorJudge
         if (Behind(status, facts.Replicas).Any())
             return Finding.Wrong("phase", $"{seen}: silent replicas hold the change up.", "See replicas above.");
         return status.Phase is "closing" or "revoking"
-            ? Finding.Note("phase", $"{seen}; it ends when the last requests on the version do, after RequestTimeout at most.")
+            ? Finding.Note(
+                "phase", $"{seen}; it ends when the last requests on the version do, after RequestTimeout at most.")
             : Finding.Wrong(
                 "phase", $"{seen}, although every replica has applied it.",
                 "If it stays so for longer than RequestTimeout, look at the replicas' logs.");
@@ -142,7 +145,8 @@ internal static class DoctorJudge
 
     private static Finding Rollout(Rollout rollout)
     {
-        var what = $"The rollout from {Show.Clean(rollout.From)} to {Show.Clean(rollout.To)} is {Show.Clean(rollout.State)}";
+        var what =
+            $"The rollout from {Show.Clean(rollout.From)} to {Show.Clean(rollout.To)} is {Show.Clean(rollout.State)}";
         return rollout.State == "paused"
             ? Finding.Note(
                 "rollout", $"{what}: {Show.Clean(rollout.LastReason)}.",

@@ -1,10 +1,11 @@
+using System.Globalization;
 using Iamgw.Api;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace Iamgw.Rollouts;
 
-/// <summary>A rollout at one look, as the live view shows it. It takes values only, so that a test can compare it.</summary>
+/// <summary>A rollout at one look, as the live view shows it.</summary>
 /// <param name="rollout">The resource.</param>
 /// <param name="versions">All versions, for their sessions; empty: not known.</param>
 /// <param name="now">By the gateway's clock.</param>
@@ -15,7 +16,7 @@ internal sealed class RolloutView(
     Rollout rollout, IReadOnlyList<VersionRow> versions, DateTimeOffset now, TimeProvider time,
     int columns, bool canDraw)
 {
-    /// <summary>How many steps and transitions are shown, from what is best to what fits into a small terminal.</summary>
+    /// <summary>How many steps and transitions are shown, from the best to what fits into a small terminal.</summary>
     public static IReadOnlyList<(int Steps, int Transitions)> Sizes { get; } =
         [(8, 8), (8, 5), (8, 3), (8, 2), (5, 2), (5, 1), (3, 1), (3, 0), (1, 0)];
 
@@ -103,8 +104,9 @@ internal sealed class RolloutView(
 
     private string Bar(double share, string colour)
     {
-        var width = Math.Clamp(columns - 60, 10, 40);
-        var full = (int)Math.Round(Math.Clamp(share, 0, 1) * width);
+        // What stands behind a bar takes up to 84 columns.
+        var width = Math.Clamp(columns - 84, 12, 40);
+        var full = (int)(Math.Clamp(share, 0, 1) * width);
         return $"[{colour}]{new string(canDraw ? '█' : '#', full)}[/]"
             + $"[grey]{new string(canDraw ? '░' : '.', width - full)}[/]";
     }
@@ -191,8 +193,9 @@ internal sealed class RolloutView(
         var figures = $"refusals {Warn(Show.Count(measured?.Refusals ?? 0), measured?.Refusals > 0)}, "
             + $"violations {Warn(Show.Count(measured?.Violations ?? 0), measured?.Violations > 0)}";
         return new Markup(rollout.Analysis is { } limits
-            ? $"{figures}  [grey]limits: errors {Show.Share(limits.MaxErrorRate)}, p99 {limits.MaxP99Ratio:0.##} times the "
-            + $"old, from {Show.Count(limits.MinRequests)} requests; then {Show.Safe(limits.OnFailure)}[/]"
+            ? $"{figures}  [grey]limits: errors {Show.Share(limits.MaxErrorRate)}, p99 "
+            + $"{limits.MaxP99Ratio.ToString("0.##", CultureInfo.InvariantCulture)} times the old, from "
+            + $"{Show.Count(limits.MinRequests)} requests; then {Show.Safe(limits.OnFailure)}[/]"
             : figures);
     }
 

@@ -4,7 +4,9 @@ using Spectre.Console.Rendering;
 
 namespace Iamgw.Rollouts;
 
-/// <summary>Watches a rollout to its end: live in a terminal, in lines elsewhere, with --json one resource a line.</summary>
+/// <summary>
+/// Watches a rollout to its end: live in a terminal, in lines elsewhere, with --json each resource that is new.
+/// </summary>
 internal sealed class RolloutWatch(Call call, string id)
 {
     private IReadOnlyList<VersionRow> _versions = [];

@@ -71,7 +71,8 @@ internal static class VersionsApi
     {
         if (!VersionId.TryParse(text, out var version) || replica.View.State.Find(version) is null)
             return AdminProblems.Of(404, "unknown_version", $"There is no version '{text}'.");
-        var change = await replica.ChangeAsync(s => command(s, version), http.Who(), what, text);
+        var change = await replica.ChangeAsync(
+            s => command(s, version), http.Who(), what, text, auditRefusal: true);
         if (change.Refusal is { } refusal)
             return AdminProblems.Of(refusal);
         var done = await replica.WaitForAsync(s => s.IsQuiet, TimeSpan.FromSeconds(2));

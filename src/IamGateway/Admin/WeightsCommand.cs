@@ -39,9 +39,11 @@ internal sealed class WeightsCommand(
             state =>
             {
                 matches = ifMatch is null || ifMatch == state.Revision;
-                return matches ? Checked(state, weights, who) : (Change)state;
+                return matches
+                    ? Checked(state, weights, who)
+                    : new Refusal("revision_changed", $"If-Match is {ifMatch}, and the revision is {state.Revision}.");
             },
-            who, "weights.set", Text(weights), Text(Current(replica.View.State)));
+            who, "weights.set", Text(weights), Text(Current(replica.View.State)), auditRefusal: true);
         if (!matches)
             return new WeightsResult(WeightsOutcome.PreconditionFailed, replica.View.State, default, []);
         if (change.Refusal is { } refusal)

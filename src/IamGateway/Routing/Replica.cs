@@ -235,10 +235,12 @@ internal sealed partial class Replica(
 
     /// <summary>
     /// Carries out a command on the routing state and applies it here at once. Without <paramref name="what"/> only
-    /// transitions of a rollout are events.
+    /// transitions of a rollout are events. A refusal is an event too if somebody is to find it later; what the gateway
+    /// tries again and again by itself is not.
     /// </summary>
     public async Task<Change> ChangeAsync(
-        Func<RoutingState, Change> command, string who, string? what, string? to, string? from = null)
+        Func<RoutingState, Change> command, string who, string? what, string? to, string? from = null,
+        bool auditRefusal = false)
     {
         while (true)
         {
@@ -253,13 +255,15 @@ internal sealed partial class Replica(
             if (state is null)
                 continue;
             var change = command(state);
-            if (change.State is not { } next || ReferenceEquals(next, state))
+            var next = change.State ?? (auditRefusal ? state with { } : state);
+            if (ReferenceEquals(next, state))
                 return change;
             next = next with { Sequence = state.Sequence + 1 };
             var moves = RolloutMove.Between(state, next).ToArray();
+            var result = change.Refusal?.Code ?? "ok";
             AuditEvent[] events =
             [
-                .. what is null ? [] : new[] { Event(who, what, from, to, next.Revision) },
+                .. what is null ? [] : new[] { Event(who, what, from, to, next.Revision, result) },
                 .. moves.Select(m => m.Event()),
             ];
             if (!await store.TryWriteAsync(state, next, events))
@@ -268,7 +272,7 @@ internal sealed partial class Replica(
             Wake();
             foreach (var move in moves)
                 RolloutMoved?.Invoke(move);
-            return next;
+            return change.Refusal is null ? next : change;
         }
     }
 

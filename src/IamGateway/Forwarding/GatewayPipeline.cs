@@ -95,8 +95,9 @@ internal sealed class GatewayPipeline(
 
     private async Task ForwardAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
     {
-        var destinations = request.Instances.Of(request.Version!);
-        request.Narrow(proxy, destinations);
+        var destinations = await NarrowAsync(http, proxy, request, request.Instances.Of(request.Version!));
+        if (destinations.Count == 0)
+            return;
         http.Features.Set<IReverseProxyFeature>(request);
         using var body = ReplayBody.Of(http);
         await next(http);
@@ -120,9 +121,36 @@ internal sealed class GatewayPipeline(
             }
 
             // Else a connection has ended, which says nothing of the next one to the same instance.
+            destinations = await NarrowAsync(http, proxy, request, destinations);
+            if (destinations.Count == 0)
+                return;
             metrics.Retried(retry == Retry.Reset ? "reset" : "connect");
-            request.Narrow(proxy, destinations);
             await next(http);
+        }
+    }
+
+    /// <summary>
+    /// Leaves the request these instances to choose from. One that was drained meanwhile is not among them: whoever
+    /// drains it either sees here that the request may go there, or is seen here; each writes first and then reads.
+    /// </summary>
+    private async ValueTask<IReadOnlyList<DestinationState>> NarrowAsync(
+        HttpContext http, IReverseProxyFeature proxy, GatewayRequest request,
+        IReadOnlyList<DestinationState> destinations)
+    {
+        while (true)
+        {
+            request.Narrow(proxy, destinations);
+            Interlocked.MemoryBarrier();
+            if (instances.IsCurrent(request.Instances))
+                return destinations;
+            request.Instances = Usable(http, request);
+            var usable = request.Instances.Of(request.Version!);
+            destinations = request.InstanceId is null ? usable : [.. usable.Intersect(destinations)];
+            if (destinations.Count > 0)
+                continue;
+            if (!await MovesUpAsync(http, request))
+                return [];
+            destinations = request.Instances.Of(request.Version!);
         }
     }
 

@@ -9,6 +9,7 @@ internal sealed partial class GatewayRequest : IReverseProxyFeature
     private IReverseProxyFeature? _whole;
     private ClusterModel? _cluster;
     private List<VersionId>? _givenUp;
+    private volatile bool _isChoosing;
 
     RouteModel IReverseProxyFeature.Route => _whole!.Route;
 
@@ -34,5 +35,17 @@ internal sealed partial class GatewayRequest : IReverseProxyFeature
             : whole.Cluster;
         AvailableDestinations = destinations;
         ProxiedDestination = null;
+        _isChoosing = true;
     }
+
+    /// <summary>Notes the instance that the request is about to be sent to.</summary>
+    public void Choose(string instance)
+    {
+        InstanceId = instance;
+        _isChoosing = false;
+    }
+
+    /// <summary>It was sent to the instance, or may be yet.</summary>
+    public bool MayBeAt(string instance) =>
+        _isChoosing && AvailableDestinations.Any(d => d.DestinationId == instance) || InstanceId == instance;
 }

@@ -42,7 +42,7 @@ internal sealed class GatewayTransforms(
             return ValueTask.CompletedTask;
         if (request.InstanceId is { } previous)
             recorder.For(previous, request.Version!).InFlight.Dec();
-        request.InstanceId = destination.DestinationId;
+        request.Choose(destination.DestinationId);
         recorder.For(destination.DestinationId, request.Version!).InFlight.Inc();
         return ValueTask.CompletedTask;
     }

@@ -69,7 +69,7 @@ internal sealed class InstanceTable
             .. available.Where(d => all.GetValueOrDefault(d.DestinationId) is { IsUsable: true })
                 .GroupBy(d => all[d.DestinationId].Version!)
                 .Select(g => (g.Key, (IReadOnlyList<DestinationState>)(isChecked ? Started(g) : [.. g]))),
-        ]);
+        ], all);
         _narrowed = new Narrowed(available, all, isChecked, result);
         return result;
     }
@@ -81,6 +81,9 @@ internal sealed class InstanceTable
             ? Array.FindAll(all, d => d.Health.Active != DestinationHealth.Unknown)
             : all;
     }
+
+    /// <summary>Nothing has changed since they were taken.</summary>
+    public bool IsCurrent(VersionInstances taken) => ReferenceEquals(taken.Table, Volatile.Read(ref _all));
 
     /// <summary>Applies what the routing state says of instances.</summary>
     public void Apply(RoutingState state)

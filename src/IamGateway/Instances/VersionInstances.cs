@@ -4,14 +4,18 @@ namespace IamGateway.Instances;
 
 /// <summary>The usable instances by version, at one moment.</summary>
 internal sealed class VersionInstances(
-    IReadOnlyList<(VersionId Version, IReadOnlyList<DestinationState> Destinations)> byVersion)
+    IReadOnlyList<(VersionId Version, IReadOnlyList<DestinationState> Destinations)> byVersion, object? table = null)
 {
     private readonly (VersionId Version, IReadOnlyList<DestinationState> Destinations)[] _byVersion = [.. byVersion];
 
     public static VersionInstances None { get; } = new([]);
 
+    /// <summary>The snapshot of the table that they were taken from.</summary>
+    public object? Table { get; } = table;
+
     /// <summary>The same without those of a version.</summary>
-    public VersionInstances Without(VersionId version) => new([.. _byVersion.Where(v => v.Version != version)]);
+    public VersionInstances Without(VersionId version) =>
+        new([.. _byVersion.Where(v => v.Version != version)], Table);
 
     public bool Has(VersionId version) => Of(version).Count > 0;
 

@@ -1,5 +1,6 @@
 using IamGateway.Admin;
 using IamGateway.Configuration;
+using IamGateway.Drains;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
@@ -56,6 +57,7 @@ internal static class GatewayServices
         services.AddSingleton<RolloutWebhooks>();
         services.AddSingleton<DrainProgress>();
         services.AddSingleton<PreconditionChecker>();
+        services.AddSingleton<DrainWatch>();
         // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes
         // first.
         services.AddSingleton<AdminHost>();

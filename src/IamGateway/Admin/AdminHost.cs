@@ -1,4 +1,5 @@
 using IamGateway.Configuration;
+using IamGateway.Drains;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
@@ -55,17 +56,15 @@ internal sealed class AdminHost(
         Share<SessionCensus>(builder);
         Share<InstanceHealth>(builder);
         Share<ReplicaReports>(builder);
+        Share<DrainWatch>(builder);
         Share<TimeProvider>(builder);
         Share<PreconditionChecker>(builder);
         Share<DrainProgress>(builder);
         builder.Services.AddSingleton(metrics);
-        var instances = gateway.GetRequiredService<InstanceTable>();
-        var inFlight = gateway.GetRequiredService<InFlight>();
-        // What an instance's state is depends on what is in flight there, so it is looked at when asked for.
-        metrics.Registry.AddBeforeCollectCallback(
-            () => metrics.InstanceStates(InstancesApi.States(instances, inFlight)));
         builder.Services.AddSingleton<WeightsCommand>();
         builder.Services.AddSingleton<RolloutPresenter>();
+        builder.Services.AddSingleton<LastInstance>();
+        builder.Services.AddSingleton<InstancePresenter>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(
@@ -75,6 +74,9 @@ internal sealed class AdminHost(
         builder.Services.AddOpenApi("v1");
         builder.Services.AddAdminAuthentication(settings.Options.Admin);
         _app = builder.Build();
+        // What an instance's state is depends on what is in flight there, so it is looked at when asked for.
+        var presenter = _app.Services.GetRequiredService<InstancePresenter>();
+        metrics.Registry.AddBeforeCollectCallback(() => metrics.InstanceStates(presenter.States()));
         _app.UseExceptionHandler(AdminProblems.Handler);
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseAuthentication();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace IamGateway.Admin;
 
@@ -30,10 +31,20 @@ internal sealed record WeightsReply(
 /// <summary>PUT /api/v1/weights: integers that add up to 100.</summary>
 internal sealed record WeightsBody(Dictionary<string, JsonElement>? Weights);
 
+/// <param name="InFlight">Requests at work on it, over all replicas.</param>
 /// <param name="Reason">Why it is quarantined.</param>
+/// <param name="Drain">What is left on it; only while it drains.</param>
 internal sealed record InstanceReply(
     string Id, string Address, string? Version, string? ReportedVersion, string Health, string State, int InFlight,
-    long? Sessions, string? Reason = null);
+    long? Sessions, string? Reason = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] InstanceDrainReply? Drain = null);
+
+/// <param name="InFlight">Requests at work on it, over all replicas.</param>
+/// <param name="Connections">Those of them that are upgraded connections or event streams.</param>
+/// <param name="WaitingFor">Replicas that have not said yet what they have there under this drain.</param>
+/// <param name="EstimatedEnd">When nothing is left at the present pace; null: not known.</param>
+internal sealed record InstanceDrainReply(
+    int InFlight, int Connections, IReadOnlyList<string> WaitingFor, DateTimeOffset? EstimatedEnd);
 
 /// <summary>PUT /api/v1/instances/{id}.</summary>
 internal sealed record InstanceBody(string? Address, string? Version);

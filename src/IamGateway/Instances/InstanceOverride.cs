@@ -5,4 +5,6 @@ namespace IamGateway.Instances;
 /// <param name="Address">Its base URL if the API registered it; null: it stands in the configuration.</param>
 /// <param name="Version">Its believed version, if the API named one.</param>
 /// <param name="Draining">No session goes to it any more.</param>
-internal sealed record InstanceOverride(string Id, string? Address, VersionId? Version, bool Draining);
+/// <param name="DrainedAt">The revision that said so, which tells one drain from another.</param>
+internal sealed record InstanceOverride(
+    string Id, string? Address, VersionId? Version, bool Draining, long DrainedAt = 0);

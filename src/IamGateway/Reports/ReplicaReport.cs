@@ -21,7 +21,12 @@ internal sealed record ReplicaReport(
 /// <param name="InFlight">Requests that it may be working on, with those that were cut off and still count.</param>
 /// <param name="Upgraded">Those of them that are open upgraded connections.</param>
 /// <param name="Requests">Requests it has answered.</param>
-internal sealed record InstanceReport(string Id, int InFlight, int Upgraded, long Requests);
+/// <param name="Connections">Those in flight that are open upgraded connections or streams of events.</param>
+/// <param name="DrainedAt">
+/// The revision of the drain that the replica had applied before it counted; null: none.
+/// </param>
+internal sealed record InstanceReport(
+    string Id, int InFlight, int Upgraded, long Requests, int Connections = 0, long? DrainedAt = null);
 
 /// <param name="Version">The version.</param>
 /// <param name="InFlight">Requests that its instances may be working on.</param>

@@ -12,14 +12,17 @@ namespace IamGateway.Reports;
 /// this replica sees it, is stale; no two clocks are compared.
 /// </summary>
 internal sealed class ReplicaReports(
-    IReportStore store, Replica replica, InFlight inFlight, InstanceTable instances, RequestRecorder recorder,
-    GatewayMetrics metrics, TimeProvider time) : BackgroundService
+    IReportStore store, Replica replica, InFlight inFlight, InstanceTable instances, OpenConnections connections,
+    RequestRecorder recorder, GatewayMetrics metrics, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _one = new(1, 1);
     private ImmutableDictionary<long, Seen> _seen = ImmutableDictionary<long, Seen>.Empty;
     private long _number;
+
+    /// <summary>Raised once a second, whether or not the store was there.</summary>
+    public event Action? Exchanged;
 
     /// <summary>The last report of every registered replica that has written one, this one's among them.</summary>
     public IReadOnlyList<ReplicaReport> Latest => Of(isStale: false);
@@ -84,20 +87,41 @@ internal sealed class ReplicaReports(
             await store.RemoveAsync(gone);
     }
 
+    /// <summary>What this replica would report of its instances now.</summary>
+    public IReadOnlyList<InstanceReport> CountInstances()
+    {
+        // Before the requests are looked at: what is decided later does not go to what it drains.
+        var state = replica.View.State;
+        return CountInstances(state, inFlight.Snapshot());
+    }
+
+    private InstanceReport[] CountInstances(RoutingState state, List<GatewayRequest> requests)
+    {
+        var counted = recorder.All;
+        return
+        [
+            .. IdsOf(state).Select(id => new InstanceReport(
+                id,
+                requests.Count(r => r.MayBeAt(id)),
+                requests.Count(r => r.InstanceId == id && r.IsUpgraded),
+                counted.Where(c => c.Instance == id).Sum(c => c.Requests),
+                connections.Count(id),
+                state.DrainOf(id))),
+        ];
+    }
+
+    // One that is draining is told of also by a replica in whose configuration it does not stand any more.
+    private IEnumerable<string> IdsOf(RoutingState state) => instances.All.Select(i => i.Id)
+        .Union(state.Instances.Where(o => o.Draining).Select(o => o.Id), StringComparer.OrdinalIgnoreCase)
+        .Order(StringComparer.Ordinal);
+
     private ReplicaReport Own()
     {
         var state = replica.View.State;
         var requests = inFlight.Snapshot();
         var counted = recorder.All;
         return new ReplicaReport(
-            replica.Id, ++_number, time.GetUtcNow(),
-            [
-                .. instances.All.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i => new InstanceReport(
-                    i.Id,
-                    requests.Count(r => r.InstanceId == i.Id),
-                    requests.Count(r => r.InstanceId == i.Id && r.IsUpgraded),
-                    counted.Where(c => c.Instance == i.Id).Sum(c => c.Requests))),
-            ],
+            replica.Id, ++_number, time.GetUtcNow(), CountInstances(state, requests),
             [
                 .. state.Versions.Where(v => v.Status is VersionStatus.Active or VersionStatus.Registered)
                     .Select(v => Version(v.Version, requests, counted)),
@@ -136,6 +160,7 @@ internal sealed class ReplicaReports(
                 return;
             }
 
+            Exchanged?.Invoke();
             await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

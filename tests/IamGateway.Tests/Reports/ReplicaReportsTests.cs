@@ -1,6 +1,7 @@
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
+using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Reports;
 using IamGateway.Routing;
@@ -43,9 +44,14 @@ public sealed class ReplicaReportsTests : IAsyncLifetime
     {
         var metrics = new GatewayMetrics();
         var recorder = new RequestRecorder(metrics, _time, NullLogger<RequestRecorder>.Instance);
+        var table = new InstanceTable(rig.Settings);
+        var router = new SessionRouter(
+            rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
+        var connections = new OpenConnections(
+            rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
         return (
             new ReplicaReports(
-                _store, rig.Replica, rig.InFlight, new InstanceTable(rig.Settings), recorder, metrics, _time),
+                _store, rig.Replica, rig.InFlight, table, connections, recorder, metrics, _time),
             recorder, metrics);
     }
 

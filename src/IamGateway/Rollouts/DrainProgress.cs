@@ -1,10 +1,7 @@
-using IamGateway.Pins;
-using IamGateway.Routing;
-
 namespace IamGateway.Rollouts;
 
 /// <summary>How fast a drain goes, by the counts of the last minutes that this replica has made.</summary>
-internal sealed class DrainProgress(SessionCensus census, TimeProvider time)
+internal sealed class DrainProgress(TimeProvider time)
 {
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(2);
@@ -13,7 +10,7 @@ internal sealed class DrainProgress(SessionCensus census, TimeProvider time)
     private string? _rollout;
 
     /// <summary>Called again and again while a rollout drains.</summary>
-    public void Note(RoutingState state, Rollout rollout)
+    public void Note(Rollout rollout, long left)
     {
         lock (_lock)
         {
@@ -22,7 +19,7 @@ internal sealed class DrainProgress(SessionCensus census, TimeProvider time)
             _rollout = rollout.Id;
             if (_samples.Count > 0 && time.GetElapsedTime(_samples.Last().At) < Step)
                 return;
-            _samples.Enqueue((time.GetTimestamp(), RolloutPlan.SessionsBelow(state, rollout, census.Latest)));
+            _samples.Enqueue((time.GetTimestamp(), left));
             while (time.GetElapsedTime(_samples.Peek().At) > Window)
                 _samples.Dequeue();
         }

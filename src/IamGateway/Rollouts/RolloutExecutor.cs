@@ -66,7 +66,7 @@ internal sealed partial class RolloutExecutor(
         }
 
         if (replica.View.State is { Rollout: { Status: RolloutStatus.Draining } draining } present)
-            progress.Note(present, draining);
+            progress.Note(draining, RolloutPlan.SessionsBelow(present, draining, census.Latest));
         if (!await HoldAsync())
             return;
         var state = replica.View.State;
@@ -110,6 +110,7 @@ internal sealed partial class RolloutExecutor(
         Now = time.GetUtcNow(),
         Executor = replica.Name,
         Reports = reports.Known,
+        HasSilentReplica = reports.Silent.Count > 0,
         HasTarget = instances.All.Any(i => i.IsUsable && i.Version == rollout.To),
         HasGates = gates.Any,
         Gate = gates.Any && RolloutPlan.StepAtGate(state) is { } step ? gates.Ask(rollout, step, stop) : null,

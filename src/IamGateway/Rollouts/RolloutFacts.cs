@@ -13,6 +13,9 @@ internal sealed record RolloutFacts
     /// <summary>The latest report of every registered replica, of silent ones the last they gave.</summary>
     public required IReadOnlyList<ReplicaReport> Reports { get; init; }
 
+    /// <summary>A registered replica does not report, so what it has at work is not known.</summary>
+    public bool HasSilentReplica { get; init; }
+
     /// <summary>A usable instance of the new version is there.</summary>
     public required bool HasTarget { get; init; }
 

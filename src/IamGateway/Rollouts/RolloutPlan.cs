@@ -10,6 +10,9 @@ internal static class RolloutPlan
     /// <summary>Who takes the steps that nobody has asked for.</summary>
     public const string Gateway = "gateway";
 
+    /// <summary>After so long every report that is not stale was made under the present weights.</summary>
+    private static readonly TimeSpan ReportsSettle = TimeSpan.FromSeconds(3);
+
     /// <summary>The next state; the state itself if nothing is to be done; a refusal if it is tried again.</summary>
     public static Change Next(RoutingState state, RolloutFacts facts)
     {
@@ -143,7 +146,7 @@ internal static class RolloutPlan
             return state with { Rollout = rollout with { Drain = drain with { SessionsAtStart = left } } };
         }
 
-        if (facts.SessionsLeft == 0 && IsApplied(state, rollout) && InFlight(rollout, facts) == 0)
+        if (facts.SessionsLeft == 0 && IsApplied(state, rollout) && IsIdle(rollout, facts))
         {
             return state.CloseRollout(
                 rollout with { Measured = measured }, $"no session is left on {rollout.From}; it is closed", facts.Now);
@@ -158,8 +161,10 @@ internal static class RolloutPlan
             : state;
     }
 
-    private static int InFlight(Rollout rollout, RolloutFacts facts) =>
-        facts.Reports.Sum(r => r.Version(rollout.From)?.InFlight ?? 0);
+    // A request that begins a session has no record yet that a count could find.
+    private static bool IsIdle(Rollout rollout, RolloutFacts facts) =>
+        !facts.HasSilentReplica && facts.Now - rollout.UpdatedAt >= ReportsSettle
+        && facts.Reports.All(r => r.Version(rollout.From) is null or { InFlight: 0 });
 
     private static Change Stop(
         RoutingState state, Rollout rollout, Measurements measured, string reason, RolloutFacts facts) =>

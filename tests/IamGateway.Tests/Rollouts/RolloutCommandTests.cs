@@ -21,7 +21,8 @@ public sealed class RolloutCommandTests
         ["paused-checking"] = () => Taken(Begun().Next().PauseRollout("ann", "x", Now)),
         ["paused-draining"] = () => Taken(Draining().PauseRollout("ann", "x", Now)),
         ["draining"] = () => Draining(),
-        ["closing"] = () => Draining().Next(Facts() with { SessionsLeft = 0 }).Next(Facts() with { SessionsLeft = 0 }),
+        ["closing"] = () => Draining().Next(Facts() with { SessionsLeft = 0 })
+            .Next(Facts(TimeSpan.FromSeconds(3)) with { SessionsLeft = 0 }),
     };
 
     private static Change Say(RoutingState state, string command) => command switch

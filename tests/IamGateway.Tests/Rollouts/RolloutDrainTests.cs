@@ -9,6 +9,7 @@ namespace IamGateway.Tests.Rollouts;
 /// <summary>The end of a rollout: the old version is retired when it is empty, or when its time is over.</summary>
 public sealed class RolloutDrainTests
 {
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
     private static readonly RoutingState Started = Draining();
 
     private static RoutingState Counted(long sessions) => Started.Next(Facts() with { SessionsLeft = sessions });
@@ -36,7 +37,7 @@ public sealed class RolloutDrainTests
     [Fact]
     public void Drain_NothingLeft_ClosesAndCompletesWhenRetired()
     {
-        var closing = Counted(7).Next(Facts() with { SessionsLeft = 0 });
+        var closing = Counted(7).Next(Facts(Settled) with { SessionsLeft = 0 });
 
         Assert.Equal(RoutingPhase.Closing, closing.Phase);
         Assert.Equal("no session is left on 8.2.1; it is closed", closing.LastReason());
@@ -52,8 +53,16 @@ public sealed class RolloutDrainTests
         var report = Report(0);
         var busy = report with { Versions = [report.Versions[0] with { InFlight = 1 }, report.Versions[1]] };
 
-        Counted(7).AssertStays(Facts() with { SessionsLeft = 0, Reports = [busy] });
+        Counted(7).AssertStays(Facts(Settled) with { SessionsLeft = 0, Reports = [busy] });
     }
+
+    [Fact]
+    public void Drain_ReplicaIsSilent_DoesNotCloseAsEmpty() =>
+        Counted(7).AssertStays(Facts(Settled) with { SessionsLeft = 0, HasSilentReplica = true });
+
+    [Fact]
+    public void Drain_ReportsMayBeOfBefore_DoesNotCloseAsEmpty() =>
+        Counted(7).AssertStays(Facts(Settled - TimeSpan.FromTicks(1)) with { SessionsLeft = 0 });
 
     [Fact]
     public void Drain_ReplicaHasNotAppliedTheWeights_DoesNotCloseAsEmpty()
@@ -62,8 +71,8 @@ public sealed class RolloutDrainTests
         var resumed = Taken(paused.ResumeRollout("ann", Now)).Next();
 
         Assert.Equal("8.2.1=0 8.3.0=100", resumed.Weights());
-        resumed.AssertStays(Facts() with { SessionsLeft = 0 });
-        Assert.Equal(RoutingPhase.Closing, resumed.Applied().Next(Facts() with { SessionsLeft = 0 }).Phase);
+        resumed.AssertStays(Facts(Settled) with { SessionsLeft = 0 });
+        Assert.Equal(RoutingPhase.Closing, resumed.Applied().Next(Facts(Settled) with { SessionsLeft = 0 }).Phase);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using IamGateway.Configuration;
 using IamGateway.Pins;
 using IamGateway.Routing;
 using IamGateway.Sessions;
+using IamGateway.Tests.Rollouts;
 using static IamGateway.Tests.Routing.States;
 
 namespace IamGateway.Tests.Routing;
@@ -51,6 +52,22 @@ public sealed class RoutingViewTests
         var view = View(Rollout(weight: 50) with { MigrateExisting = false });
 
         Assert.Equal((5000, 0), (view.NewCut, view.Terms.Cut));
+    }
+
+    [Theory]
+    [InlineData(true, 1000)]
+    [InlineData(false, 0)]
+    public void Terms_RolloutUnderWay_ItsWordGoesBeforeTheConfigurations(bool migrates, int cut)
+    {
+        var (ordered, configured) = migrates
+            ? (ExistingSessions.Migrate, ExistingSessions.Stay)
+            : (ExistingSessions.Stay, ExistingSessions.Migrate);
+        var order = SomeRollouts.Order() with { ExistingSessions = ordered };
+        var options = new GatewayOptions { Migration = new MigrationOptions { ExistingSessions = configured } };
+
+        var terms = new RoutingView(SomeRollouts.Holding(order), null, options).Terms;
+
+        Assert.Equal(cut, terms.Cut);
     }
 
     [Fact]

@@ -50,7 +50,9 @@ internal sealed class DoctorVisit(Call call)
             var replicas = (await call.Client.GetAsync("api/v1/replicas", cancellation)).Read<List<Replica>>();
             facts = facts with
             {
-                Status = status, Replicas = replicas, Observed = call.Time.GetElapsedTime(started),
+                Status = status,
+                Replicas = replicas,
+                Observed = call.Time.GetElapsedTime(started),
             };
             if (look == Looks || (DoctorJudge.IsAtRest(status) && !DoctorJudge.Behind(status, replicas).Any()))
                 break;

@@ -13,7 +13,7 @@ internal static class RolloutsApi
     {
         api.MapGet("/rollouts", (Replica replica, RolloutPresenter presenter) => All(replica).Select(presenter.Reply))
             .RequireAuthorization(AdminAuthentication.Viewer)
-            .WithSummary("The rollout that is under way and the last ten that have ended, latest first.");
+            .WithSummary("The rollout that is under way and the last five that have ended, latest first.");
         api.MapPost("/rollouts", BeginAsync)
             .RequireAuthorization(AdminAuthentication.Operator)
             .Accepts<RolloutBody>("application/json").Produces<RolloutReply>(201).Produces<RolloutReply>(200)

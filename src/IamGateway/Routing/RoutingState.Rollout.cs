@@ -10,8 +10,8 @@ namespace IamGateway.Routing;
 /// </summary>
 internal sealed partial record RoutingState
 {
-    private const int RememberedRollouts = 10;
-    private const int RememberedTransitions = 200;
+    private const int RememberedRollouts = 5;
+    private const int RememberedTransitions = 100;
 
     /// <summary>The one that is under way.</summary>
     public Rollout? Rollout { get; init; }

@@ -216,7 +216,7 @@ public sealed class RolloutCommandTests
     }
 
     [Fact]
-    public void Ended_ManyRollouts_KeepsTheLastTen()
+    public void Ended_ManyRollouts_KeepsTheLastFive()
     {
         var state = Steady();
         for (var i = 0; i < 12; i++)
@@ -225,6 +225,17 @@ public sealed class RolloutCommandTests
             state = Taken(state.AbortRollout("ann", "x", Now));
         }
 
-        Assert.Equal(Enumerable.Range(2, 10).Select(i => $"r{i}"), state.EndedRollouts.Select(r => r.Id));
+        Assert.Equal(Enumerable.Range(7, 5).Select(i => $"r{i}"), state.EndedRollouts.Select(r => r.Id));
+    }
+
+    [Fact]
+    public void Transitions_VeryMany_KeepTheLatest()
+    {
+        var state = Holding();
+        for (var i = 0; i < 60; i++)
+            state = Taken(Taken(state.PauseRollout("ann", $"pause {i}", Now)).ResumeRollout("ann", Now)).Applied();
+
+        Assert.Equal(100, state.Rollout!.Transitions.Length);
+        Assert.Equal("pause 59", state.Rollout.Transitions[^2].Reason);
     }
 }

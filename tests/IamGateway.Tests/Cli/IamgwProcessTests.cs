@@ -125,7 +125,8 @@ public sealed class IamgwProcessTests : IAsyncLifetime
         var watched = IamgwProcess.RunAsync(_site.Gateway, "rollout watch");
         await _site.UntilWaitingAsync("manual", 0);
 
-        Assert.Contains("paused, step 1 of 2 at 10 % (paused by hand)", await OkAsync("rollout pause"), StringComparison.Ordinal);
+        Assert.Contains(
+            "paused, step 1 of 2 at 10 % (paused by hand)", await OkAsync("rollout pause"), StringComparison.Ordinal);
         Assert.Contains("progressing", await OkAsync("rollout resume"), StringComparison.Ordinal);
         Assert.Contains("aborted (aborted by hand)", await OkAsync("rollout abort"), StringComparison.Ordinal);
 

@@ -72,6 +72,7 @@ internal static class RolloutCommand
 
     private static async Task<int> StatusAsync(Call call, string id, CancellationToken cancellation)
     {
+        var versions = call.IsJson ? [] : await RolloutWatch.VersionsAsync(call, cancellation);
         var answer = await call.Client.GetAsync($"{Path}/{AdminClient.Part(id)}", cancellation);
         if (call.IsJson)
         {
@@ -79,7 +80,6 @@ internal static class RolloutCommand
             return ExitCode.Ok;
         }
 
-        var versions = await RolloutWatch.VersionsAsync(call, cancellation);
         call.Show(RolloutWatch.View(call, answer.Read<Rollout>(), versions, null));
         call.Console.WriteLine();
         return ExitCode.Ok;

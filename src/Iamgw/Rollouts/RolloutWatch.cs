@@ -98,10 +98,11 @@ internal sealed class RolloutWatch(Call call, string id)
 
     private async Task LookAsync(CancellationToken cancellation)
     {
-        var answer = await call.Client.GetAsync($"api/v1/rollouts/{AdminClient.Part(id)}", cancellation);
-        var rollout = answer.Read<Rollout>();
+        // Asking for the versions counts their sessions, so that the drain has the same figures as the table.
         if (!call.IsJson)
             _versions = await VersionsAsync(call, cancellation);
+        var answer = await call.Client.GetAsync($"api/v1/rollouts/{AdminClient.Part(id)}", cancellation);
+        var rollout = answer.Read<Rollout>();
         (_rollout, _json, _note) = (rollout, answer.Body, null);
         _seen = call.Time.GetTimestamp();
     }

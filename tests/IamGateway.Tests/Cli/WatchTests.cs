@@ -90,7 +90,7 @@ public sealed class WatchTests : IAsyncLifetime
         _api.On(Path, StubAnswer.Problem(status, "No."));
 
         Assert.Equal(expected, (await IamgwRun.AtAsync(_api.Address, "rollout", "watch")).ExitCode);
-        Assert.Single(_api.Requests);
+        Assert.Single(_api.Requests, r => r.Call == Path);
     }
 
     [Fact]

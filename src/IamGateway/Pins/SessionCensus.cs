@@ -14,7 +14,20 @@ internal sealed partial class SessionCensus(
     /// <summary>The last count, by ordinal.</summary>
     public IReadOnlyDictionary<int, long> Latest { get; private set; } = new Dictionary<int, long>();
 
-    public long Of(VersionEntry version) => version.Ordinal == 0 ? 0 : Latest.GetValueOrDefault(version.Ordinal);
+    /// <summary>
+    /// Sessions at a version. One whose record is of a retired version is at the lowest active one: that is where its
+    /// next request finds it.
+    /// </summary>
+    public long Of(VersionEntry version)
+    {
+        var state = replica.View.State;
+        if (version.Status == VersionStatus.Retired || version.Ordinal == 0)
+            return 0;
+        if (version.Ordinal != state.Active.First().Ordinal)
+            return Latest.GetValueOrDefault(version.Ordinal);
+        var revoked = state.Versions.Where(v => v.Status == VersionStatus.Revoked).Select(v => v.Ordinal).ToArray();
+        return Latest.Where(c => c.Key <= version.Ordinal && !revoked.Contains(c.Key)).Sum(c => c.Value);
+    }
 
     /// <summary>Counts now, by ordinal.</summary>
     public async Task<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)

@@ -1,9 +1,10 @@
 namespace IamGateway.Rollouts;
 
-/// <summary>How fast a drain goes, by the counts of the last minutes that this replica has made.</summary>
+/// <summary>How fast a drain goes, by the counts of the last minute that this replica has made.</summary>
 internal sealed class DrainProgress(TimeProvider time)
 {
-    private static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
+    // Longer, and a drain that has come to stand still at idle sessions would seem to be almost through.
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(2);
     private readonly Lock _lock = new();
     private readonly Queue<(long At, long Left)> _samples = [];

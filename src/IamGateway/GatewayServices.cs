@@ -33,6 +33,7 @@ internal static class GatewayServices
         AddStore(services, settings, redis);
         services.AddSingleton<InFlight>();
         services.AddSingleton<InstanceTable>();
+        services.AddSingleton<ConfigurationReload>();
         services.AddSingleton<InstanceHealth>();
         services.AddSingleton<VersionProbe>();
         services.AddSingleton<InstanceTruth>();
@@ -110,6 +111,7 @@ internal static class GatewayServices
         services.AddSingleton<IProxyConfigProvider>(p => new OverlayConfigProvider(
             (IProxyConfigProvider)inner.ImplementationFactory!(p),
             p.GetRequiredService<InstanceTable>(),
-            p.GetRequiredService<GatewaySettings>()));
+            p.GetRequiredService<GatewaySettings>(),
+            p.GetRequiredService<ConfigurationReload>()));
     }
 }

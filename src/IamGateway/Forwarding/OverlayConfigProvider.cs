@@ -15,26 +15,51 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
     private readonly IProxyConfigProvider _inner;
     private readonly InstanceTable _instances;
     private readonly GatewayOptions _options;
+    private readonly ConfigurationReload _reload;
+    private readonly SemaphoreSlim _reloading = new(1);
     private readonly IDisposable _subscription;
     private CancellationTokenSource _changed = new();
+    private IProxyConfig _accepted;
 
-    public OverlayConfigProvider(IProxyConfigProvider inner, InstanceTable instances, GatewaySettings settings)
+    public OverlayConfigProvider(
+        IProxyConfigProvider inner, InstanceTable instances, GatewaySettings settings, ConfigurationReload reload)
     {
-        _inner = inner;
-        _instances = instances;
-        _options = settings.Options;
-        _subscription = ChangeToken.OnChange(() => _inner.GetConfig().ChangeToken, Changed);
+        (_inner, _instances, _options, _reload) = (inner, instances, settings.Options, reload);
+        _accepted = inner.GetConfig();
+        _subscription = ChangeToken.OnChange(() => _inner.GetConfig().ChangeToken, () => _ = ReloadAsync());
         instances.AddressesChanged += Changed;
     }
 
-    public IProxyConfig GetConfig()
+    public IProxyConfig GetConfig() => Overlaid(Volatile.Read(ref _accepted));
+
+    /// <summary>Takes over what the configuration says now, if all of it is valid.</summary>
+    private async Task ReloadAsync()
     {
-        var inner = _inner.GetConfig();
-        return new Overlay(
-            inner.Routes,
-            [.. inner.Clusters.Select(c => c.ClusterId == _options.Cluster ? Overlaid(c) : c)],
-            new CancellationChangeToken(Volatile.Read(ref _changed).Token));
+        await _reloading.WaitAsync();
+        try
+        {
+            var config = _inner.GetConfig();
+            if (await _reload.ReadAsync(Overlaid(config)) is not { } settings)
+                return;
+            Volatile.Write(ref _accepted, config);
+            _instances.Configure(settings.Instances);
+            Changed();
+            _reload.Applied(settings);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _reload.Failed(e);
+        }
+        finally
+        {
+            _reloading.Release();
+        }
     }
+
+    private Overlay Overlaid(IProxyConfig config) => new(
+        config.Routes,
+        [.. config.Clusters.Select(c => c.ClusterId == _options.Cluster ? Overlaid(c) : c)],
+        new CancellationChangeToken(Volatile.Read(ref _changed).Token));
 
     private ClusterConfig Overlaid(ClusterConfig cluster)
     {
@@ -79,15 +104,15 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 
     private void Changed()
     {
-        var previous = Interlocked.Exchange(ref _changed, new CancellationTokenSource());
-        previous.Cancel();
-        previous.Dispose();
+        // Not disposed, for YARP may just be asking for its token; it holds nothing of the system.
+        Interlocked.Exchange(ref _changed, new CancellationTokenSource()).Cancel();
     }
 
     public void Dispose()
     {
         _subscription.Dispose();
         _changed.Dispose();
+        _reloading.Dispose();
     }
 
     private sealed record Overlay(

@@ -12,7 +12,7 @@ namespace IamGateway.Instances;
 internal sealed class InstanceTable
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, InstanceOptions> _configured;
+    private FrozenDictionary<string, InstanceOptions> _configured;
     private readonly bool _isProofNeeded;
     private readonly Dictionary<string, VersionId> _reported = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, VersionId> _before = new(StringComparer.OrdinalIgnoreCase);
@@ -24,7 +24,7 @@ internal sealed class InstanceTable
 
     public InstanceTable(GatewaySettings settings)
     {
-        _configured = settings.Instances.ToDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
+        _configured = settings.Instances.ToFrozenDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
         var discovery = settings.Options.Versions.Discovery;
         CanDiscover = discovery.Path is not null;
         _isProofNeeded = CanDiscover || discovery.Fingerprint is not null;
@@ -34,7 +34,7 @@ internal sealed class InstanceTable
     /// <summary>Raised after the set of addresses has changed.</summary>
     public event Action? AddressesChanged;
 
-    /// <summary>Raised after the API has changed anything.</summary>
+    /// <summary>Raised after the API or the configuration has changed anything.</summary>
     public event Action? Changed;
 
     public IReadOnlyCollection<Instance> All => Volatile.Read(ref _all).Values;
@@ -52,7 +52,11 @@ internal sealed class InstanceTable
         Uri.TryCreate(i.Address, UriKind.Absolute, out var address) && address.Port == port
         && address.IdnHost.Equals(host, StringComparison.OrdinalIgnoreCase));
 
-    public bool IsConfigured(string id) => _configured.ContainsKey(id);
+    public bool IsConfigured(string id) => Volatile.Read(ref _configured).ContainsKey(id);
+
+    /// <summary>The versions that the configuration names for instances.</summary>
+    public IEnumerable<VersionId> ConfiguredVersions =>
+        Volatile.Read(ref _configured).Values.Select(i => i.Version).OfType<VersionId>();
 
     /// <summary>
     /// Groups the destinations that YARP holds for available by version, leaving out what must not get sessions. Where
@@ -84,6 +88,29 @@ internal sealed class InstanceTable
 
     /// <summary>Nothing has changed since they were taken.</summary>
     public bool IsCurrent(VersionInstances taken) => ReferenceEquals(taken.Table, Volatile.Read(ref _all));
+
+    /// <summary>Puts these in place of the instances that the configuration has named so far.</summary>
+    public void Configure(IReadOnlyList<InstanceOptions> instances)
+    {
+        bool moved;
+        lock (_lock)
+        {
+            if (_configured.Count == instances.Count
+                && instances.All(i => _configured.TryGetValue(i.Id, out var before) && before == i))
+                return;
+            var all = _all;
+            Volatile.Write(
+                ref _configured, instances.ToFrozenDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase));
+            var next = ForgetMoved(all, Build());
+            moved = !all.Values.Select(i => (i.Id, i.Address)).Order()
+                .SequenceEqual(next.Values.Select(i => (i.Id, i.Address)).Order());
+            Volatile.Write(ref _all, next);
+        }
+
+        if (moved)
+            AddressesChanged?.Invoke();
+        Changed?.Invoke();
+    }
 
     /// <summary>Applies what the routing state says of instances.</summary>
     public void Apply(RoutingState state)

@@ -38,6 +38,7 @@ internal sealed class GatewayMetrics
     private readonly Counter _dropped;
     private readonly Counter _full;
     private readonly Counter _ignored;
+    private readonly Counter _reloads;
     private readonly Gauge _rollout;
     private readonly Counter _webhooks;
     private readonly Lock _lock = new();
@@ -99,6 +100,9 @@ internal sealed class GatewayMetrics
             "to", "state");
         _webhooks = factory.CreateCounter(
             "iamgateway_rollout_webhooks_total", "Calls of webhooks about rollouts.", "outcome");
+        _reloads = factory.CreateCounter(
+            "iamgateway_reloads_total", "Changes of the configured instances while the process runs.", "source",
+            "result");
         factory.CreateGauge("iamgateway_build_info", "1, with the version of the gateway.", "version")
             .WithLabels(typeof(GatewayMetrics).Assembly.GetName().Version?.ToString(3) ?? "0.0.0").Set(1);
         _storeUp.Set(1);
@@ -188,6 +192,9 @@ internal sealed class GatewayMetrics
 
     /// <summary>sent, failed or dropped.</summary>
     public void Webhook(string outcome) => _webhooks.WithLabels(outcome).Inc();
+
+    public void Reloaded(string source, bool isApplied) =>
+        _reloads.WithLabels(source, isApplied ? "applied" : "rejected").Inc();
 
     public void Retried(string reason) => _retries.WithLabels(reason).Inc();
 

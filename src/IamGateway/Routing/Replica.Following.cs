@@ -111,8 +111,9 @@ internal sealed partial class Replica
 
         if (entry is null)
             await ChangeAsync(s => s.Restore(_me!), Name, "replica.restored", Name);
-        if (state.Know(settings.Versions, time.GetUtcNow()) != state)
-            await ChangeAsync(s => s.Know(settings.Versions, time.GetUtcNow()), Name, "versions.known", null);
+        VersionId[] versions = [.. settings.Versions, .. instances.ConfiguredVersions];
+        if (state.Know(versions, time.GetUtcNow()) != state)
+            await ChangeAsync(s => s.Know(versions, time.GetUtcNow()), Name, "versions.known", null);
         // Two histories that meet may both hold a process of this admin address; this one has it now.
         foreach (var twin in state.Replicas.Where(r => r.Id != Id && r.AdminAddress == _me!.AdminAddress))
         {

@@ -150,6 +150,37 @@ public sealed class InstanceTableTests
     }
 
     [Fact]
+    public void Configure_OtherInstances_TakeThePlaceOfThoseBeforeAndOnlyThoseOfTheApiStay()
+    {
+        Apply(Set("extra", o => o with { Address = "http://10.0.1.1", Version = V3 }));
+        var moves = _moves;
+
+        _table.Configure(
+            [new("old-1", new Uri("http://10.0.0.1:8080"), V1), new("new-2", new Uri("http://10.0.0.9:8080"), V3)]);
+
+        Assert.Equal(["extra", "new-2", "old-1"], _table.All.Select(i => i.Id).Order());
+        Assert.Equal((true, false), (_table.IsConfigured("new-2"), _table.IsConfigured("old-2")));
+        Assert.Equal([V1, V3], _table.ConfiguredVersions.Order());
+        Assert.Equal(moves + 1, _moves);
+    }
+
+    [Fact]
+    public void Configure_TheSameOrOnlyAnotherVersion_MovesNoAddress()
+    {
+        InstanceOptions[] instances = [new("old-1", new Uri("http://10.0.0.1:8080"), V1)];
+        _table.Configure(instances);
+        var (moves, changes) = (_moves, 0);
+        _table.Changed += () => changes++;
+
+        _table.Configure([.. instances]);
+        Assert.Equal((moves, 0), (_moves, changes));
+        _table.Configure([instances[0] with { Version = V2 }]);
+
+        Assert.Equal((moves, 1), (_moves, changes));
+        Assert.Equal(V2, _table.Find("old-1")!.Version);
+    }
+
+    [Fact]
     public void Apply_InstanceAtAnotherAddress_IsNotTakenForTheProcessThatReported()
     {
         var state = Set("extra", o => o with { Address = "http://10.0.1.1", Version = V1 });

@@ -26,6 +26,7 @@ internal sealed partial class Replica(
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly SemaphoreSlim _moving = new(1, 1);
     private readonly Dictionary<long, long> _forgottenSince = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private RoutingView? _view;
@@ -199,7 +200,7 @@ internal sealed partial class Replica(
         }
     }
 
-    // The semaphore stays: the store's subscription may call to the very end, and it holds nothing of the system.
+    // The semaphores stay: the store's subscription may call to the very end, and they hold nothing of the system.
     public void Dispose() => _stop.Dispose();
 
     private void Wake()
@@ -266,13 +267,31 @@ internal sealed partial class Replica(
                 .. what is null ? [] : new[] { Event(who, what, from, to, next.Revision, result) },
                 .. moves.Select(m => m.Event()),
             ];
-            if (!await store.TryWriteAsync(state, next, events))
+            if (!await TryWriteAsync(state, next, events, moves))
                 continue;
             Adopt(next);
             Wake();
-            foreach (var move in moves)
-                RolloutMoved?.Invoke(move);
             return change.Refusal is null ? next : change;
+        }
+    }
+
+    private async ValueTask<bool> TryWriteAsync(
+        RoutingState state, RoutingState next, AuditEvent[] events, RolloutMove[] moves)
+    {
+        if (moves.Length == 0)
+            return await store.TryWriteAsync(state, next, events);
+        // Told in the order in which they were written, whichever thread writes the next one.
+        await _moving.WaitAsync();
+        try
+        {
+            var isWritten = await store.TryWriteAsync(state, next, events);
+            foreach (var move in isWritten ? moves : [])
+                RolloutMoved?.Invoke(move);
+            return isWritten;
+        }
+        finally
+        {
+            _moving.Release();
         }
     }
 

@@ -7,7 +7,7 @@ namespace IamGateway.Forwarding;
 /// the client is not harmed; what has not come to its end a while later is cut.
 /// </summary>
 internal abstract class LastingStream(
-    Stream inner, HttpContext http, GatewayRequest request, OpenConnections connections, TimeProvider time) : Stream
+    Stream inner, HttpContext http, GatewayRequest request, OpenConnections connections, TimeProvider time) : ForwardStream
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -24,19 +24,7 @@ internal abstract class LastingStream(
 
     protected bool IsClosing => _closing.Task.IsCompleted;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
     public override bool CanWrite => inner.CanWrite;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Closes it after a while; the first call counts.</summary>
     public void CloseAfter(TimeSpan delay)
@@ -132,19 +120,9 @@ internal abstract class LastingStream(
         _arriving = null;
     }
 
-    public abstract override ValueTask<int> ReadAsync(
-        Memory<byte> buffer, CancellationToken cancellationToken = default);
-
-    public override Task<int> ReadAsync(
-        byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override ValueTask WriteAsync(
         ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         inner.WriteAsync(buffer, cancellationToken);
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        inner.WriteAsync(buffer, offset, count, cancellationToken);
 
     public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
 
@@ -164,14 +142,4 @@ internal abstract class LastingStream(
 
         base.Dispose(disposing);
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

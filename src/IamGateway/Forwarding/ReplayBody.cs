@@ -7,7 +7,7 @@ namespace IamGateway.Forwarding;
 /// <summary>
 /// The body of a request, which keeps what was read of it, up to a bound, so that it can be sent again from its start.
 /// </summary>
-internal sealed class ReplayBody(Stream inner) : Stream
+internal sealed class ReplayBody(Stream inner) : ForwardStream
 {
     /// <summary>What is read beyond it, in bytes, makes a body unrepeatable.</summary>
     public const int MaxBytes = 64 * 1024;
@@ -32,20 +32,6 @@ internal sealed class ReplayBody(Stream inner) : Stream
     {
         _position = 0;
         return !_isTooLong;
-    }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     public override async ValueTask<int> ReadAsync(
@@ -99,10 +85,6 @@ internal sealed class ReplayBody(Stream inner) : Stream
         _position = 0;
     }
 
-    public override Task<int> ReadAsync(
-        byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     protected override void Dispose(bool disposing)
     {
         // The body itself is the server's.
@@ -110,14 +92,4 @@ internal sealed class ReplayBody(Stream inner) : Stream
             Free();
         base.Dispose(disposing);
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

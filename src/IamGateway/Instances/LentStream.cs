@@ -3,7 +3,7 @@ namespace IamGateway.Instances;
 /// <summary>
 /// A stream lent to somebody who may close it: what waits on it ends with that, and the stream itself stays open.
 /// </summary>
-internal sealed class LentStream(Stream inner) : Stream
+internal sealed class LentStream(Stream inner) : ForwardStream
 {
     private readonly CancellationTokenSource _closed = new();
     private int _reading;
@@ -11,19 +11,7 @@ internal sealed class LentStream(Stream inner) : Stream
     /// <summary>Nobody waits for bytes of it, so none that come later can be lost.</summary>
     public bool IsIdle => Volatile.Read(ref _reading) == 0;
 
-    public override bool CanRead => true;
-
     public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask<int> ReadAsync(
         Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -44,23 +32,7 @@ internal sealed class LentStream(Stream inner) : Stream
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         inner.WriteAsync(buffer, cancellationToken);
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
-
-    public override void Flush() => inner.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -36,11 +36,13 @@ internal static class GatewayHost
 
     /// <summary>Starts the gateway; null: it did not start, and the problems say why.</summary>
     public static async Task<RunningGateway?> StartAsync(
-        string[] args, ConfigurationProblems problems, TimeProvider time)
+        string[] args, ConfigurationProblems problems, TimeProvider time,
+        Action<IServiceCollection>? replaceServices = null)
     {
         var builder = CreateBuilder(args, problems);
         if (builder is null)
             return null;
+        replaceServices?.Invoke(builder.Services);
         var demo = await DemoMode.StartAsync(builder.Configuration, builder.Environment);
         RedisConnection? redis = null;
         WebApplication? app = null;

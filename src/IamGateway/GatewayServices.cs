@@ -1,3 +1,4 @@
+using System.Net;
 using IamGateway.Admin;
 using IamGateway.Configuration;
 using IamGateway.Drains;
@@ -34,6 +35,8 @@ internal static class GatewayServices
         services.AddSingleton<InFlight>();
         services.AddSingleton<InstanceTable>();
         services.AddSingleton<ConfigurationReload>();
+        services.AddSingleton<InstanceNames>();
+        services.TryAddSingleton<ResolveHost>(_ => Dns.GetHostAddressesAsync);
         services.AddSingleton<InstanceHealth>();
         services.AddSingleton<VersionProbe>();
         services.AddSingleton<InstanceTruth>();
@@ -64,6 +67,7 @@ internal static class GatewayServices
         services.AddSingleton<AdminHost>();
         services.AddHostedService(p => p.GetRequiredService<AdminHost>());
         services.AddHostedService<ReplicaHost>();
+        services.AddHostedService(p => p.GetRequiredService<InstanceNames>());
         services.AddHostedService(p => p.GetRequiredService<InstanceTruth>());
         services.AddHostedService(p => p.GetRequiredService<SessionCensus>());
         services.AddHostedService(p => p.GetRequiredService<ReplicaReports>());
@@ -111,6 +115,7 @@ internal static class GatewayServices
         services.AddSingleton<IProxyConfigProvider>(p => new OverlayConfigProvider(
             (IProxyConfigProvider)inner.ImplementationFactory!(p),
             p.GetRequiredService<InstanceTable>(),
+            p.GetRequiredService<InstanceNames>(),
             p.GetRequiredService<GatewaySettings>(),
             p.GetRequiredService<ConfigurationReload>()));
     }

@@ -34,7 +34,7 @@ internal sealed partial class ConfigurationReload
     // Else a file that is no JSON would be an empty one to everybody.
     private void NoteUnreadable(FileLoadExceptionContext context)
     {
-        var reason = (context.Exception.InnerException ?? context.Exception).Message.ReplaceLineEndings(" ");
+        var reason = context.Exception.GetBaseException().Message.ReplaceLineEndings(" ");
         _unreadable = $"{context.Provider.Source.Path}: it is not valid JSON configuration: {reason}";
         context.Ignore = true;
     }
@@ -60,7 +60,7 @@ internal sealed partial class ConfigurationReload
             return settings;
         foreach (var line in lines)
             Log.Rejected(_logger, line);
-        _metrics.Reloaded("file", isApplied: false);
+        _metrics.Reloaded("file", "rejected");
         return null;
     }
 
@@ -72,14 +72,14 @@ internal sealed partial class ConfigurationReload
         string[] changed = [.. now.Keys.Union(_atStart.Keys).Where(k => Value(now, k) != Value(_atStart, k)).Order()];
         if (changed.Length > 0)
             Log.NeedsRestart(_logger, string.Join(", ", changed));
-        _metrics.Reloaded("file", isApplied: true);
+        _metrics.Reloaded("file", "applied");
     }
 
     /// <summary>It could not be judged.</summary>
     public void Failed(Exception error)
     {
         Log.Failed(_logger, error);
-        _metrics.Reloaded("file", isApplied: false);
+        _metrics.Reloaded("file", "rejected");
     }
 
     // A file that is gone is an empty one to the configuration, too.

@@ -44,6 +44,8 @@ internal sealed class GatewayOptions
     /// </summary>
     public TimeSpan ShutdownDelay { get; set; }
 
+    public DnsOptions Dns { get; set; } = new();
+
     public DrainOptions Drain { get; set; } = new();
 
     public RetryOptions Retry { get; set; } = new();
@@ -170,6 +172,13 @@ internal sealed class MigrationOptions
 
     /// <summary>The longest that a request waits for others of its session. Default: 00:00:05.</summary>
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>The section <c>IamGateway:Dns</c>.</summary>
+internal sealed class DnsOptions
+{
+    /// <summary>How often the addresses of names are asked for. Default: 00:00:05.</summary>
+    public TimeSpan Refresh { get; set; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>The section <c>IamGateway:Drain</c>.</summary>

@@ -64,12 +64,26 @@ internal static class GatewaySettingsReader
             if (instances.Find(i => i.Address == address) is { } twin)
                 problems.Add(
                     key, $"{address} is the address of instance '{twin.Id}' too; one address is one instance.");
-            instances.Add(new InstanceOptions(destination.Key, address, version));
+            instances.Add(new InstanceOptions(
+                destination.Key, address, version, IsName(destination, address, problems)));
         }
 
         if (instances.Count == 0 && problems.Lines.Count == before && options.Versions.Initial is null)
             problems.Add(path, "no instance is configured; give at least one with Address and Metadata:Version.");
         return instances;
+    }
+
+    private static bool IsName(IConfigurationSection destination, Uri address, ConfigurationProblems problems)
+    {
+        var key = $"Metadata:{InstanceOptions.ResolveName}";
+        if (destination[key] is not { } resolve)
+            return false;
+        if (resolve != InstanceOptions.ResolveByDns)
+            problems.Add(
+                $"{destination.Path}:{key}", $"'{resolve}' is not known; 'dns' asks for the name's addresses.");
+        else if (address.HostNameType != UriHostNameType.Dns)
+            problems.Add($"{destination.Path}:{key}", $"{address.Host} is no name that has addresses; take it out.");
+        return true;
     }
 
     /// <summary>Reads an instance's base URL; null with a problem if it is not absolute http or https.</summary>
@@ -120,6 +134,7 @@ internal static class GatewaySettingsReader
         Range(options.RequestTimeout, "RequestTimeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), problems);
         Range(options.ShutdownTimeout, "ShutdownTimeout", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
         Range(options.ShutdownDelay, "ShutdownDelay", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
+        Range(options.Dns.Refresh, "Dns:Refresh", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), problems);
         Range(options.Drain.CloseWithin, "Drain:CloseWithin", TimeSpan.Zero, TimeSpan.FromHours(1), problems);
         Range(options.Store.Timeout, "Store:Timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5), problems);
         Range(options.Store.RestoreWait, "Store:RestoreWait", TimeSpan.Zero, TimeSpan.FromMinutes(1), problems);

@@ -14,6 +14,7 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 {
     private readonly IProxyConfigProvider _inner;
     private readonly InstanceTable _instances;
+    private readonly InstanceNames _names;
     private readonly GatewayOptions _options;
     private readonly ConfigurationReload _reload;
     private readonly SemaphoreSlim _reloading = new(1);
@@ -22,9 +23,10 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
     private IProxyConfig _accepted;
 
     public OverlayConfigProvider(
-        IProxyConfigProvider inner, InstanceTable instances, GatewaySettings settings, ConfigurationReload reload)
+        IProxyConfigProvider inner, InstanceTable instances, InstanceNames names, GatewaySettings settings,
+        ConfigurationReload reload)
     {
-        (_inner, _instances, _options, _reload) = (inner, instances, settings.Options, reload);
+        (_inner, _instances, _names, _options, _reload) = (inner, instances, names, settings.Options, reload);
         _accepted = inner.GetConfig();
         _subscription = ChangeToken.OnChange(() => _inner.GetConfig().ChangeToken, () => _ = ReloadAsync());
         instances.AddressesChanged += Changed;
@@ -42,7 +44,7 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
             if (await _reload.ReadAsync(Overlaid(config)) is not { } settings)
                 return;
             Volatile.Write(ref _accepted, config);
-            _instances.Configure(settings.Instances);
+            await _names.ConfigureAsync(settings.Instances);
             Changed();
             _reload.Applied(settings);
         }
@@ -63,14 +65,17 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
 
     private ClusterConfig Overlaid(ClusterConfig cluster)
     {
-        var destinations = cluster.Destinations?.ToDictionary(
-            d => d.Key, d => d.Value, StringComparer.OrdinalIgnoreCase)
-            ?? new Dictionary<string, DestinationConfig>(StringComparer.OrdinalIgnoreCase);
+        var configured = cluster.Destinations ?? new Dictionary<string, DestinationConfig>();
+        var destinations = configured
+            .Where(d => d.Value.Metadata?.ContainsKey(InstanceOptions.ResolveName) != true)
+            .ToDictionary(d => d.Key, d => d.Value, StringComparer.OrdinalIgnoreCase);
         foreach (var instance in _instances.All)
         {
-            destinations[instance.Id] = (destinations.GetValueOrDefault(instance.Id) ?? new DestinationConfig())
-                with
-            { Address = instance.Address };
+            var destination = destinations.GetValueOrDefault(instance.Id)
+                ?? (_instances.ResolvedFrom(instance.Id) is { } name && configured.TryGetValue(name, out var of)
+                    ? Resolved(of, new Uri(instance.Address).Host)
+                    : new DestinationConfig());
+            destinations[instance.Id] = destination with { Address = instance.Address };
         }
 
         return cluster with
@@ -101,6 +106,13 @@ internal sealed class OverlayConfigProvider : IProxyConfigProvider, IDisposable
             },
         };
     }
+
+    // It is asked for by the name that it was found under.
+    private static DestinationConfig Resolved(DestinationConfig name, string host) => name with
+    {
+        Host = name.Host ?? new Uri(name.Address).Authority,
+        Health = name.Health is { Length: > 0 } health ? new UriBuilder(health) { Host = host }.Uri.ToString() : null,
+    };
 
     private void Changed()
     {

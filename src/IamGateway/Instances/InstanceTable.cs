@@ -24,7 +24,8 @@ internal sealed class InstanceTable
 
     public InstanceTable(GatewaySettings settings)
     {
-        _configured = settings.Instances.ToFrozenDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
+        _configured = settings.Instances.Where(i => !i.IsName)
+            .ToFrozenDictionary(i => i.Id, StringComparer.OrdinalIgnoreCase);
         var discovery = settings.Options.Versions.Discovery;
         CanDiscover = discovery.Path is not null;
         _isProofNeeded = CanDiscover || discovery.Fingerprint is not null;
@@ -53,6 +54,9 @@ internal sealed class InstanceTable
         && address.IdnHost.Equals(host, StringComparison.OrdinalIgnoreCase));
 
     public bool IsConfigured(string id) => Volatile.Read(ref _configured).ContainsKey(id);
+
+    /// <summary>The destination whose host name has led to an instance; null: it stands for itself.</summary>
+    public string? ResolvedFrom(string id) => Volatile.Read(ref _configured).GetValueOrDefault(id)?.ResolvedFrom;
 
     /// <summary>The versions that the configuration names for instances.</summary>
     public IEnumerable<VersionId> ConfiguredVersions =>

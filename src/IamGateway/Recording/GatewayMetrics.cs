@@ -193,8 +193,7 @@ internal sealed class GatewayMetrics
     /// <summary>sent, failed or dropped.</summary>
     public void Webhook(string outcome) => _webhooks.WithLabels(outcome).Inc();
 
-    public void Reloaded(string source, bool isApplied) =>
-        _reloads.WithLabels(source, isApplied ? "applied" : "rejected").Inc();
+    public void Reloaded(string source, string result) => _reloads.WithLabels(source, result).Inc();
 
     public void Retried(string reason) => _retries.WithLabels(reason).Inc();
 

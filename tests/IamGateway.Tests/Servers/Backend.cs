@@ -22,10 +22,11 @@ internal sealed class Backend : IAsyncDisposable
 
     public Uri Address { get; }
 
-    public static async Task<Backend> StartAsync(string version, RequestDelegate handle, int port = 0)
+    public static async Task<Backend> StartAsync(
+        string version, RequestDelegate handle, int port = 0, string host = "127.0.0.1")
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls($"http://127.0.0.1:{port}");
+        builder.WebHost.UseKestrelCore().UseUrls($"http://{host}:{port}");
         builder.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.None));
         var app = builder.Build();
         app.UseWebSockets();

@@ -39,11 +39,11 @@ internal sealed class Gateway : IAsyncDisposable
     /// <summary>Starts one; a setting given twice, here and in the defaults, is the caller's.</summary>
     public static async Task<Gateway> StartAsync(
         IEnumerable<DemoIamInstance> instances, IReadOnlyDictionary<string, string?>? settings = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null, Action<IServiceCollection>? replaceServices = null)
     {
         var problems = new ConfigurationProblems();
         var running = await GatewayHost.StartAsync(
-            Arguments(instances, settings), problems, time ?? TimeProvider.System);
+            Arguments(instances, settings), problems, time ?? TimeProvider.System, replaceServices);
         return new Gateway(running ?? throw new InvalidOperationException(string.Join('\n', problems.Lines)));
     }
 

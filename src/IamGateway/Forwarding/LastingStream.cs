@@ -7,7 +7,8 @@ namespace IamGateway.Forwarding;
 /// the client is not harmed; what has not come to its end a while later is cut.
 /// </summary>
 internal abstract class LastingStream(
-    Stream inner, HttpContext http, GatewayRequest request, OpenConnections connections, TimeProvider time) : ForwardStream
+    Stream inner, HttpContext http, GatewayRequest request, OpenConnections connections, TimeProvider time)
+    : ForwardStream
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);

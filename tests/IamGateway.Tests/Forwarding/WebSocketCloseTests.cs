@@ -24,9 +24,10 @@ public sealed class WebSocketCloseTests
         using var first = socket;
         Assert.Equal("a", instance);
 
+        // Its answer to the Close frame must not wait for the command.
+        var end = EndsWithRestartAsync(socket);
         await site.DrainAsync("a");
-
-        await EndsWithRestartAsync(socket);
+        await end;
         Assert.Equal($"{ServiceRestart}", site.NextEnd());
         var (again, sibling) = await site.ConnectAsync(version: version);
         using var second = again;
@@ -89,9 +90,10 @@ public sealed class WebSocketCloseTests
         await socket.SendAsync("still there"u8.ToArray(), WebSocketMessageType.Binary, true, default);
         Assert.Equal("still there"u8.ToArray(), await LastingSite.ReceiveAsync(socket));
 
+        // Its answer to the Close frame must not wait for the command.
+        var end = EndsWithRestartAsync(socket);
         await PostAsync(site, "/api/v1/versions/8.2.1/retire", new { });
-
-        await EndsWithRestartAsync(socket);
+        await end;
         Assert.True(await site.Gateway.Service<Replica>().WaitForAsync(
             s => s.Phase == RoutingPhase.Steady, TimeSpan.FromSeconds(20)));
         var (again, newer) = await site.ConnectAsync();
@@ -108,9 +110,10 @@ public sealed class WebSocketCloseTests
         using var first = socket;
         Assert.Equal("c", instance);
 
+        // Its answer to the Close frame must not wait for the command.
+        var end = EndsWithRestartAsync(socket);
         await PostAsync(site, "/api/v1/versions/8.3.0/revoke", new { confirm = "8.3.0" });
-
-        await EndsWithRestartAsync(socket);
+        await end;
     }
 
     [Fact]

@@ -64,7 +64,8 @@ public sealed class HeadlessServiceTests : IAsyncLifetime
         var instances = await _gateway.Admin.GetFromJsonAsync<JsonElement[]>("/api/v1/instances");
         Assert.Equal(
             ["new-127.0.0.3 8.3.0", "old-127.0.0.2 8.2.1"],
-            instances!.Select(i => $"{i.GetProperty("id").GetString()} {i.GetProperty("version").GetString()}").Order());
+            instances!.Select(i => $"{i.GetProperty("id").GetString()} {i.GetProperty("version").GetString()}")
+                .Order());
     }
 
     [Fact]

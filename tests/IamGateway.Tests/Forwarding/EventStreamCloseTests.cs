@@ -25,7 +25,7 @@ public sealed class EventStreamCloseTests
         Assert.Equal("data: a", first);
         // The next event may have been read together with the end of this one; half an event never comes.
         Assert.Contains(rest, (string[])["\ndata: half whole\n\n", "\ndata: half whole\n\ndata: more\n\n"]);
-        Assert.Equal("aborted", site.NextEnd());
+        Assert.Equal("aborted", await site.NextEndAsync());
         Assert.Equal("b", await client.GetStringAsync("/"));
     }
 
@@ -44,7 +44,7 @@ public sealed class EventStreamCloseTests
         var rest = await reader.ReadToEndAsync();
 
         Assert.Equal("\n", rest);
-        Assert.Equal("aborted", site.NextEnd());
+        Assert.Equal("aborted", await site.NextEndAsync());
         Assert.Equal(0, site.Open.Count("a"));
         // The instance had not finished: it counts as at work for RequestTimeout.
         Assert.Single(site.Gateway.Service<InFlight>().Snapshot(), r => r.InstanceId == "a");

@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Net.WebSockets;
+using System.Threading.Channels;
 using IamGateway.Forwarding;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
@@ -17,7 +17,7 @@ internal sealed class LastingSite : IAsyncDisposable
     public required Gateway Gateway { get; init; }
 
     /// <summary>How the instances saw their WebSockets end, in this order: the status that they were sent.</summary>
-    public BlockingCollection<string> Ends { get; } = [];
+    public Channel<string> Ends { get; } = Channel.CreateUnbounded<string>();
 
     /// <summary>Lets what instances have begun at /large and /events go on.</summary>
     public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -74,14 +74,14 @@ internal sealed class LastingSite : IAsyncDisposable
                 await http.Response.WriteAsync(" whole\n\ndata: more\n\n");
                 await http.Response.Body.FlushAsync();
                 await UntilAbortedAsync(http);
-                Ends.Add("aborted");
+                Ends.Writer.TryWrite("aborted");
                 break;
             case "/quiet":
                 http.Response.ContentType = "text/event-stream; charset=utf-8";
                 await http.Response.WriteAsync($"data: {name}\n\n");
                 await http.Response.Body.FlushAsync();
                 await UntilAbortedAsync(http);
-                Ends.Add("aborted");
+                Ends.Writer.TryWrite("aborted");
                 break;
             default:
                 await http.Response.WriteAsync(name);
@@ -117,11 +117,11 @@ internal sealed class LastingSite : IAsyncDisposable
                 != WebSocketMessageType.Close)
                 await SendAsync(socket, buffer[..message.Count], true);
             await socket.CloseOutputAsync(socket.CloseStatus ?? WebSocketCloseStatus.NormalClosure, null, default);
-            Ends.Add($"{(int?)socket.CloseStatus}");
+            Ends.Writer.TryWrite($"{(int?)socket.CloseStatus}");
         }
         catch (WebSocketException)
         {
-            Ends.Add("broken");
+            Ends.Writer.TryWrite("broken");
         }
     }
 
@@ -165,10 +165,11 @@ internal sealed class LastingSite : IAsyncDisposable
         return [.. message];
     }
 
-    public string NextEnd()
+    /// <summary>Not blocking: what is waited for needs the pool's threads.</summary>
+    public async Task<string> NextEndAsync()
     {
-        Assert.True(Ends.TryTake(out var end, TimeSpan.FromSeconds(20)), "No instance saw an end.");
-        return end;
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        return await Ends.Reader.ReadAsync(patience.Token);
     }
 
     public async Task DrainAsync(string instance)

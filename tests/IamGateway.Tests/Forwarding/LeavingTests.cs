@@ -69,7 +69,7 @@ public sealed class LeavingTests
 
         Assert.Equal("x"u8.ToArray(), await LastingSite.ReceiveAsync(socket));
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
-        Assert.Equal("1000", site.NextEnd());
+        Assert.Equal("1000", await site.NextEndAsync());
     }
 
     [Theory]
@@ -90,7 +90,7 @@ public sealed class LeavingTests
         Assert.Empty(await LastingSite.ReceiveAsync(socket));
         Assert.Equal(1012, (int?)socket.CloseStatus);
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
-        Assert.Equal("1000", site.NextEnd());
+        Assert.Equal("1000", await site.NextEndAsync());
         await stopped.WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

@@ -28,7 +28,7 @@ public sealed class WebSocketCloseTests
         var end = EndsWithRestartAsync(socket);
         await site.DrainAsync("a");
         await end;
-        Assert.Equal($"{ServiceRestart}", site.NextEnd());
+        Assert.Equal($"{ServiceRestart}", await site.NextEndAsync());
         var (again, sibling) = await site.ConnectAsync(version: version);
         using var second = again;
         Assert.Equal("b", sibling);
@@ -47,7 +47,7 @@ public sealed class WebSocketCloseTests
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
 
         // The instance has closed its side: nothing is at work there that would count for RequestTimeout.
-        Assert.Equal("1000", site.NextEnd());
+        Assert.Equal("1000", await site.NextEndAsync());
         await UntilAsync(async () => await StateAsync(site) == ("drained", 0));
         Assert.Equal(0, site.Open.Count("a"));
     }
@@ -75,7 +75,7 @@ public sealed class WebSocketCloseTests
         }
 
         await EndsWithRestartAsync(socket, rest);
-        Assert.Equal($"{ServiceRestart}", site.NextEnd());
+        Assert.Equal($"{ServiceRestart}", await site.NextEndAsync());
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class WebSocketCloseTests
         await ReadToEndAsync(stream, read);
 
         Assert.Equal([0x88, 0x02, 0x03, 0xF4], read.ToArray()[^4..]);
-        Assert.Equal("broken", site.NextEnd());
+        Assert.Equal("broken", await site.NextEndAsync());
         // The instance has not closed: what it may still do counts.
         Assert.Equal(("draining", 1), await StateAsync(site));
     }

@@ -70,6 +70,14 @@ internal sealed class Call : IDisposable
     /// <summary>The API's JSON as it came.</summary>
     public void Print(Answer answer) => Surroundings.Out.WriteLine(answer.Body);
 
+    /// <summary>With --json prints the API's JSON, and nothing else is to be shown.</summary>
+    public bool PrintsJson(Answer answer)
+    {
+        if (IsJson)
+            Print(answer);
+        return IsJson;
+    }
+
     public void Warn(string sentence) => Surroundings.Error.WriteLine(sentence);
 
     public string At(DateTimeOffset at) => Iamgw.Show.At(at, Time);

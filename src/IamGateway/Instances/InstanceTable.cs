@@ -45,9 +45,6 @@ internal sealed class InstanceTable
     /// <summary>Instances can be asked for their version.</summary>
     public bool CanDiscover { get; }
 
-    /// <summary>The versions that instances are known or believed to run.</summary>
-    public IEnumerable<VersionId> Versions => All.Select(i => i.Version).OfType<VersionId>().Distinct();
-
     /// <summary>The instances at a host and port.</summary>
     public IEnumerable<Instance> At(string host, int port) => All.Where(i =>
         Uri.TryCreate(i.Address, UriKind.Absolute, out var address) && address.Port == port

@@ -39,11 +39,8 @@ internal static class InstancesCommand
     private static async Task<int> ListAsync(Call call, CancellationToken cancellation)
     {
         var answer = await call.Client.GetAsync(Path, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var table = Call.Table(
             ("ID", false), ("VERSION", false), ("REPORTED", false), ("STATE", false), ("HEALTH", false),

@@ -22,11 +22,8 @@ internal static class ReplicasCommand
     private static async Task<int> ListAsync(Call call, CancellationToken cancellation)
     {
         var answer = await call.Client.GetAsync(Path, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var table = Call.Table(
             ("ID", false), ("NAME", false), ("STARTED", false), ("REVISION", true), ("", false));

@@ -58,11 +58,8 @@ internal static class RolloutCommand
     private static async Task<int> SayAsync(Call call, string path, object? body, CancellationToken cancellation)
     {
         var answer = await call.Client.PostAsync($"{Path}/{path}", body, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var rollout = answer.Read<Rollout>();
         var reason = rollout.LastReason is { } text ? $" ({Show.Safe(text)})" : "";
@@ -74,11 +71,8 @@ internal static class RolloutCommand
     {
         var versions = call.IsJson ? [] : await RolloutWatch.VersionsAsync(call, cancellation);
         var answer = await call.Client.GetAsync($"{Path}/{AdminClient.Part(id)}", cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         call.Show(RolloutWatch.View(call, answer.Read<Rollout>(), versions, null));
         call.Console.WriteLine();
@@ -88,11 +82,8 @@ internal static class RolloutCommand
     private static async Task<int> ListAsync(Call call, CancellationToken cancellation)
     {
         var answer = await call.Client.GetAsync(Path, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var table = Call.Table(
             ("ID", false), ("FROM", false), ("TO", false), ("STATE", false), ("BEGUN", false), ("BY", false),

@@ -18,11 +18,8 @@ internal static class SessionsCommand
     {
         var handle = await ReadAsync(call, cancellation);
         var answer = await call.Client.PostAsync("api/v1/sessions/lookup", new { handle }, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var session = answer.Read<Session>();
         var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn();

@@ -13,11 +13,8 @@ internal static class StatusCommand
     private static async Task<int> RunAsync(Call call, CancellationToken cancellation)
     {
         var answer = await call.Client.GetAsync("api/v1/status", cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var status = answer.Read<Api.Status>();
         var store = status.Store;

@@ -27,11 +27,8 @@ internal static class WeightsCommand
     private static async Task<int> GetAsync(Call call, CancellationToken cancellation)
     {
         var answer = await call.Client.GetAsync(Path, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var table = Call.Table(("VERSION", false), ("WEIGHT", true));
         foreach (var (version, share) in answer.Read<Weights>().Shares ?? new Dictionary<string, int>())
@@ -54,11 +51,8 @@ internal static class WeightsCommand
         }
 
         var answer = await call.Client.SendAsync(HttpMethod.Put, Path, new { weights }, cancellation);
-        if (call.IsJson)
-        {
-            call.Print(answer);
+        if (call.PrintsJson(answer))
             return ExitCode.Ok;
-        }
 
         var reply = answer.Read<Weights>();
         var shown = reply.Shares ?? new Dictionary<string, int>();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using DemoIam;
 using IamGateway.Tests.Servers;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Admin;
 
@@ -139,13 +140,6 @@ public sealed class InstancesApiTests : IAsyncLifetime
     {
         using var client = new HttpClient { BaseAddress = _server.Gateway.Proxy };
         return JsonDocument.Parse(await client.GetStringAsync("/health")).RootElement.Text("instance");
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!await condition())
-            await Task.Delay(10, patience.Token);
     }
 
     private sealed class OpenEndedContent : HttpContent

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using IamGateway.Instances;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Configuration;
 
@@ -190,13 +191,6 @@ public sealed class ReloadTests : IAsyncLifetime
 
     private Task<double> ReloadsAsync(string result) =>
         _gateway.MetricAsync($"iamgateway_reloads_total{{source=\"file\",result=\"{result}\"}}");
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!await condition())
-            await Task.Delay(20, patience.Token);
-    }
 
     public async ValueTask DisposeAsync()
     {

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using IamGateway.Forwarding;
 using IamGateway.Routing;
+using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Forwarding;
 
@@ -218,10 +219,6 @@ public sealed class WebSocketCloseTests
         return (a.GetProperty("state").GetString()!, a.GetProperty("inFlight").GetInt32());
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (!await condition())
-            await Task.Delay(10, patience.Token);
-    }
+    private static Task UntilAsync(Func<Task<bool>> condition) =>
+        Eventually.UntilAsync(condition, TimeSpan.FromSeconds(20));
 }

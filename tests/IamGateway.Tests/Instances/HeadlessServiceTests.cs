@@ -5,6 +5,7 @@ using IamGateway.Instances;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Instances;
 
@@ -88,13 +89,6 @@ public sealed class HeadlessServiceTests : IAsyncLifetime
             answers.Add(await _client.GetStringAsync("/"));
         return answers.Distinct().Order().SequenceEqual(expected);
     });
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!await condition())
-            await Task.Delay(10, patience.Token);
-    }
 
     public async ValueTask DisposeAsync()
     {

@@ -6,6 +6,7 @@ using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Configuration;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Instances;
 
@@ -139,12 +140,5 @@ public sealed class HealthTests
         await using var gateway = await Gateway.StartAsync([], all);
         Assert.True(gateway.Service<IProxyStateLookup>().TryGetCluster("iam", out var cluster));
         return cluster.Model.Config;
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!condition())
-            await Task.Delay(10, patience.Token);
     }
 }

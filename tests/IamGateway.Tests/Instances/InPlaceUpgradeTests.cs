@@ -187,12 +187,8 @@ public sealed class InPlaceUpgradeTests(RedisServer redis) : IClassFixture<Redis
 
     private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
 
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (!await condition())
-            await Task.Delay(20, patience.Token);
-    }
+    private static Task UntilAsync(Func<Task<bool>> condition) =>
+        Eventually.UntilAsync(condition, TimeSpan.FromSeconds(60));
 
     public async ValueTask DisposeAsync()
     {

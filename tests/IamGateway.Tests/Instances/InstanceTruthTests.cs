@@ -5,6 +5,7 @@ using IamGateway.Pins;
 using IamGateway.Routing;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Instances;
 
@@ -248,13 +249,6 @@ public sealed class InstanceTruthTests : IAsyncLifetime
         return found.IsSuccessStatusCode
             ? JsonDocument.Parse(await found.Content.ReadAsStringAsync()).RootElement.GetProperty("version").GetString()
             : null;
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!await condition())
-            await Task.Delay(20, patience.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -80,7 +80,8 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private static async Task PumpAsync(Socket from, Socket to)
+    /// <summary>Copies what one sends to the other, until one of them has gone.</summary>
+    public static async Task PumpAsync(Socket from, Socket to)
     {
         try
         {
@@ -91,7 +92,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Cut.
+            // Cut, or gone.
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Startup;
 
@@ -72,32 +73,19 @@ internal sealed class Balancer : IAsyncDisposable
             try
             {
                 var ready = _ready;
+                if (ready.Length == 0)
+                    return;
                 var chosen = ready[(Interlocked.Increment(ref _next) & int.MaxValue) % ready.Length];
                 var proxy = _replicas[chosen].Proxy;
                 await server.ConnectAsync(proxy.Host, proxy.Port);
                 Interlocked.Increment(ref _connections[chosen]);
                 client.NoDelay = server.NoDelay = true;
-                await Task.WhenAny(PumpAsync(client, server), PumpAsync(server, client));
+                await Task.WhenAny(TcpProxy.PumpAsync(client, server), TcpProxy.PumpAsync(server, client));
             }
-            catch (Exception e) when (e is SocketException or DivideByZeroException)
+            catch (SocketException)
             {
                 // The client sees a connection that ends without an answer.
             }
-        }
-    }
-
-    private static async Task PumpAsync(Socket from, Socket to)
-    {
-        try
-        {
-            var buffer = new byte[16 * 1024];
-            int count;
-            while ((count = await from.ReceiveAsync(buffer)) > 0)
-                await to.SendAsync(buffer.AsMemory(0, count));
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // One side has gone.
         }
     }
 

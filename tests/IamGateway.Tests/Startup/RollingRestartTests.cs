@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using DemoIam;
 using IamGateway.Tests.Servers;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Startup;
 
@@ -111,13 +112,6 @@ public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<Redis
     {
         var target = Interlocked.Read(ref _answers) + answers;
         return UntilAsync(() => Interlocked.Read(ref _answers) >= target);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!condition())
-            await Task.Delay(10, patience.Token);
     }
 
     private static async Task EndsAsync(ServerProcess process)

@@ -32,7 +32,7 @@ internal sealed class EventStream(
 
         if (buffer.Length == 0)
             return 0;
-        var count = await TakeAsync(buffer, _reading.Token);
+        var count = Take(buffer.Span);
         var end = isReadable ? _events.Advance(buffer.Span[..count]) : count;
         if (!IsClosing || end == 0)
             return count;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Forwarding;
@@ -10,12 +11,17 @@ internal abstract class LastingStream(
     Stream inner, HttpContext http, GatewayRequest request, OpenConnections connections, TimeProvider time)
     : ForwardStream
 {
+    private const int BufferSize = 16 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private Task<int>? _arriving;
+    private byte[]? _held;
+    private int _position;
+    private int _length;
+    private bool _isAnnounced;
+    private bool _isAtEnd;
     private ITimer? _timer;
-    private bool _isReadable;
     private bool _isEnded;
 
     public GatewayRequest Request { get; } = request;
@@ -81,39 +87,54 @@ internal abstract class LastingStream(
     }
 
     /// <summary>
-    /// Returns when there is something to read, or, if that is wanted, when it is to be closed. One read of nothing is
-    /// under way at most, and is waited for again by the next call.
+    /// Returns when there is something to read, or, if that is wanted, when it is to be closed. One read is under way
+    /// at most, and is waited for again by the next call. A read of nothing, which needs no buffer, comes first; but a
+    /// socket may end it although there is nothing, so that only bytes in hand are believed.
     /// </summary>
     protected async ValueTask WaitAsync(bool orClosing, CancellationToken cancellation)
     {
-        if (_isReadable)
-            return;
-        if (_arriving is null)
+        while (_position == _length && !_isAtEnd)
         {
-            var arriving = inner.ReadAsync(Memory<byte>.Empty, cancellation);
-            _isReadable = arriving.IsCompletedSuccessfully;
-            if (_isReadable)
+            _arriving ??= Begin(cancellation);
+            if (orClosing)
+                await Task.WhenAny(_arriving, _closing.Task);
+            if (orClosing && !_arriving.IsCompleted)
                 return;
-            _arriving = arriving.AsTask();
+            var arrived = _arriving;
+            _arriving = null;
+            var count = await arrived;
+            if (_isAnnounced)
+                (_position, _length, _isAtEnd) = (0, count, count == 0);
+            _isAnnounced = !_isAnnounced;
         }
-
-        if (orClosing)
-            await Task.WhenAny(_arriving, _closing.Task);
-        if (orClosing && !_arriving.IsCompleted)
-            return;
-        await _arriving;
-        _arriving = null;
-        _isReadable = true;
     }
 
-    /// <summary>Reads what <see cref="WaitAsync"/> has waited for.</summary>
-    protected ValueTask<int> TakeAsync(Memory<byte> buffer, CancellationToken cancellation)
+    private Task<int> Begin(CancellationToken cancellation)
     {
-        _isReadable = false;
-        return inner.ReadAsync(buffer, cancellation);
+        if (_isAnnounced)
+            _held ??= ArrayPool<byte>.Shared.Rent(BufferSize);
+        return inner.ReadAsync(_held, cancellation).AsTask();
     }
 
-    /// <summary>Waits until the read of nothing has ended; for one that has cancelled it.</summary>
+    /// <summary>Takes what <see cref="WaitAsync"/> has waited for.</summary>
+    protected int Take(Span<byte> buffer)
+    {
+        var count = Math.Min(buffer.Length, _length - _position);
+        _held.AsSpan(_position, count).CopyTo(buffer);
+        _position += count;
+        if (_position == _length)
+            Free();
+        return count;
+    }
+
+    private void Free()
+    {
+        if (_held is not null)
+            ArrayPool<byte>.Shared.Return(_held, clearArray: true);
+        _held = null;
+    }
+
+    /// <summary>Waits until the read under way has ended; for one that has cancelled it.</summary>
     protected async ValueTask SettleAsync()
     {
         if (_arriving is { } arriving)
@@ -139,6 +160,9 @@ internal abstract class LastingStream(
 
             connections.Remove(this);
             inner.Dispose();
+            // A read under way has the buffer still.
+            if (_arriving is null)
+                Free();
         }
 
         base.Dispose(disposing);

@@ -31,7 +31,7 @@ internal sealed class WebSocketStream(
                 continue;
             if (buffer.Length == 0)
                 return 0;
-            var count = await TakeAsync(buffer, cancellationToken);
+            var count = Take(buffer.Span);
             if (count == 0)
                 return 0;
             if (_isCut)

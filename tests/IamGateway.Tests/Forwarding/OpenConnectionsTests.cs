@@ -144,6 +144,21 @@ public sealed class OpenConnectionsTests : IAsyncLifetime
             Assert.Equal(talk.Bytes[..(sent.Length - 4)], sent[..^4]);
         }, iter: 1000, threads: 1);
 
+    [Fact]
+    public async Task WebSocket_ReadThatEndsWithNothingThere_IsClosedAllTheSame()
+    {
+        // A socket ends a read of nothing for bytes that were read meanwhile; the next bytes may never come.
+        using var stream = await FollowAsync("websocket", new FalseAlarm(), () => { });
+        var buffer = new byte[8];
+        var reading = stream.ReadAsync(buffer);
+
+        _open.CloseAll(TimeSpan.Zero);
+        _time.Advance(TimeSpan.FromTicks(1));
+
+        Assert.Equal(4, await reading.AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(Close1012, buffer[..4]);
+    }
+
     private async Task<Stream> FollowAsync(string protocol, Stream inner, Action onCut)
     {
         var http = new DefaultHttpContext();
@@ -165,6 +180,17 @@ public sealed class OpenConnectionsTests : IAsyncLifetime
         };
         _open.Follow(http, response, request);
         return await response.Content.ReadAsStreamAsync();
+    }
+
+    private sealed class FalseAlarm : MemoryStream
+    {
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (buffer.Length > 0)
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            return 0;
+        }
     }
 
     private sealed class InPieces(byte[] bytes, int piece) : MemoryStream(bytes)

@@ -3,7 +3,6 @@ using IamGateway.Forwarding;
 namespace IamGateway.Tests.Forwarding;
 
 /// <summary>Streams of events whose instance goes end between two events, so that the client connects anew.</summary>
-[Collection(nameof(ClosingAlone))]
 public sealed class EventStreamCloseTests
 {
     [Theory]

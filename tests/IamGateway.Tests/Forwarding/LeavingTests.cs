@@ -5,7 +5,6 @@ using IamGateway.Routing;
 namespace IamGateway.Tests.Forwarding;
 
 /// <summary>The gateway's own end, as its clients see it.</summary>
-[Collection(nameof(ClosingAlone))]
 public sealed class LeavingTests
 {
     [Fact]

@@ -10,7 +10,6 @@ using IamGateway.Tests.Servers;
 namespace IamGateway.Tests.Forwarding;
 
 /// <summary>WebSockets whose instance, version or session goes: both sides see a proper close.</summary>
-[Collection(nameof(ClosingAlone))]
 public sealed class WebSocketCloseTests
 {
     private const int ServiceRestart = 1012;

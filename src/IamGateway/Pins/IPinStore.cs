@@ -29,6 +29,23 @@ internal interface IPinStore
     /// <summary>The record that a name leads to, or null.</summary>
     ValueTask<SessionRecord?> FindAsync(SessionKey name);
 
+    /// <summary>
+    /// The instance on which a session lives whose state is in an instance's memory; null: none is known.
+    /// </summary>
+    ValueTask<string?> PlaceOfAsync(SessionKey name);
+
+    /// <summary>
+    /// Lets a session live on an instance in place of another one, unless it lives on a third one already. Returns
+    /// where it lives then; null: nothing is known of it any more, and nothing was written.
+    /// </summary>
+    ValueTask<string?> ReplaceAsync(ClaimTerms terms, SessionKey name, string instance, string instead);
+
+    /// <summary>Lets a session live on an instance, whatever was known before.</summary>
+    ValueTask PlaceAsync(ClaimTerms terms, SessionKey name, string instance);
+
+    /// <summary>Sessions per instance, by looking at all places; costs time in proportion to them.</summary>
+    ValueTask<IReadOnlyDictionary<string, long>> CountPlacesAsync(CancellationToken cancellation);
+
     /// <summary>Sessions per ordinal, by looking at all entries; costs time in proportion to them.</summary>
     ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation);
 }

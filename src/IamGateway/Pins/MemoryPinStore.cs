@@ -8,7 +8,7 @@ namespace IamGateway.Pins;
 /// session it does not know, or one that goes with its last lease; such a session goes to the newest version.
 /// For further names of the sessions it knows there is as much room again.
 /// </summary>
-internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMetrics metrics) : IPinStore
+internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, GatewayMetrics metrics) : IPinStore
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<SessionKey, SessionRecordState> _entries = [];
@@ -255,6 +255,9 @@ internal sealed class MemoryPinStore(TimeProvider time, int capacity, GatewayMet
                 break;
             case StoreWriteKind.End:
                 End(terms, Root(write.Key, now), now);
+                break;
+            case >= StoreWriteKind.Place:
+                ApplyPlace(terms, write, Root(write.Key, now), now);
                 break;
             default:
                 Release(Root(write.Key, now), write.Lease, now);

@@ -73,6 +73,9 @@ internal sealed partial class RedisPinStore : IPinStore
             case StoreWriteKind.Link:
                 ThrowIf(!await LinkAsync("write", shared, write));
                 break;
+            case >= StoreWriteKind.Place:
+                await ApplyPlaceAsync(shared, write);
+                break;
             default:
                 await FollowAsync(shared, write);
                 break;

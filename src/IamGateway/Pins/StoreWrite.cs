@@ -18,6 +18,18 @@ internal enum StoreWriteKind
 
     /// <summary>Give a lease back.</summary>
     Release,
+
+    /// <summary>Note on which instance the session lives.</summary>
+    Place,
+
+    /// <summary>The same, unless something is known of it.</summary>
+    PlaceAgain,
+
+    /// <summary>Extend what is known of it.</summary>
+    PlaceRefresh,
+
+    /// <summary>Forget where it lived: it has ended.</summary>
+    PlaceEnd,
 }
 
 /// <summary>A write that no request waits for.</summary>
@@ -28,6 +40,7 @@ internal enum StoreWriteKind
 /// <param name="Bucket">The session's place in the weights.</param>
 /// <param name="Lease">The lease to give back.</param>
 /// <param name="Lifetime">How long a name of this kind is kept; null: as long as a record.</param>
+/// <param name="Instance">The instance that the session lives on.</param>
 internal readonly record struct StoreWrite(
     StoreWriteKind Kind, SessionKey Key, SessionKey Target = default, int Ordinal = 0, int Bucket = 0,
-    LeaseId Lease = default, TimeSpan? Lifetime = null);
+    LeaseId Lease = default, TimeSpan? Lifetime = null, string? Instance = null);

@@ -50,6 +50,17 @@ internal sealed class FakePinStore : IPinStore
         ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
         throw new NotSupportedException();
 
+    public ValueTask<string?> PlaceOfAsync(SessionKey name) => throw new NotSupportedException();
+
+    public ValueTask<string?> ReplaceAsync(ClaimTerms terms, SessionKey name, string instance, string instead) =>
+        throw new NotSupportedException();
+
+    public ValueTask PlaceAsync(ClaimTerms terms, SessionKey name, string instance) =>
+        throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyDictionary<string, long>> CountPlacesAsync(CancellationToken cancellation) =>
+        throw new NotSupportedException();
+
     public ValueTask<SessionRecord?> FindAsync(SessionKey name) => throw new NotSupportedException();
 
     public ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation) =>

@@ -46,7 +46,7 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
     private static readonly Gen<Step> AnyStep = Gen.Select(
         Gen.Frequency(
             (6, Gen.Const(Call.Claim)), (2, Gen.Const(Call.Lease)), (1, Gen.Const(Call.Link)),
-            (4, Gen.Const(Call.Write))),
+            (1, Gen.Const(Call.Replace)), (6, Gen.Const(Call.Write))),
         AnyTerms, Gen.Int[0, Names - 1], Gen.Int[0, Names - 1], AnyLease, Gen.Int[0, 3], Gen.Int[0, 63],
         Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(5_000), Gen.Const(300_000), Gen.Const(900_000)),
         (call, terms, name, target, lease, ordinal, bits, pause) =>
@@ -72,6 +72,7 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                     Assert.Equal(await RunAsync(inMemory, steps[i], first), await RunAsync(inRedis, steps[i], first));
                     var after = await LookAsync(inMemory, first);
                     Assert.Equal(after, await LookAsync(inRedis, first));
+                    Assert.Equal(await PlacesAsync(inMemory, first), await PlacesAsync(inRedis, first));
                     AssertNoPinWentDown(before, after);
                 }
             },
@@ -101,6 +102,14 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         return found;
     }
 
+    private static async Task<string?[]> PlacesAsync(IPinStore store, int first)
+    {
+        var found = new string?[Names];
+        for (var i = 0; i < Names; i++)
+            found[i] = await store.PlaceOfAsync(Some.Key(first + i));
+        return found;
+    }
+
     private static async Task<object?> RunAsync(IPinStore store, Step step, int first)
     {
         var name = Some.Key(first + step.Name);
@@ -119,11 +128,13 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                     step.Bits * 150);
             case Call.Link:
                 return await store.LinkAsync(step.Terms, name, target, step.Lifetime);
+            case Call.Replace:
+                return await store.ReplaceAsync(step.Terms, name, $"i{step.Bits & 3}", $"i{step.Ordinal}");
             default:
-                var kind = (StoreWriteKind)(step.Bits % 5);
+                var kind = (StoreWriteKind)(step.Bits % 9);
                 var ordinal = kind == StoreWriteKind.Refresh ? step.Ordinal : Math.Max(step.Ordinal, 1);
                 var write = new StoreWrite(
-                    kind, name, target, ordinal, step.Bits * 150, step.Lease, step.Lifetime);
+                    kind, name, target, ordinal, step.Bits * 150, step.Lease, step.Lifetime, $"i{step.Ordinal}");
                 await store.ApplyAsync(step.Terms, [write]);
                 return null;
         }
@@ -134,6 +145,7 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         Claim,
         Lease,
         Link,
+        Replace,
         Write,
     }
 

@@ -37,6 +37,17 @@ internal sealed class HookedPinStore : IPinStore
         return _store.ApplyAsync(terms, writes);
     }
 
+    public ValueTask<string?> PlaceOfAsync(SessionKey name) => _store.PlaceOfAsync(name);
+
+    public ValueTask<string?> ReplaceAsync(ClaimTerms terms, SessionKey name, string instance, string instead) =>
+        _store.ReplaceAsync(terms, name, instance, instead);
+
+    public ValueTask PlaceAsync(ClaimTerms terms, SessionKey name, string instance) =>
+        _store.PlaceAsync(terms, name, instance);
+
+    public ValueTask<IReadOnlyDictionary<string, long>> CountPlacesAsync(CancellationToken cancellation) =>
+        _store.CountPlacesAsync(cancellation);
+
     public ValueTask<SessionRecord?> FindAsync(SessionKey name) => _store.FindAsync(name);
 
     public ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation) =>

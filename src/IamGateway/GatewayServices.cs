@@ -46,6 +46,7 @@ internal static class GatewayServices
         services.AddSingleton<StoreOutbox>();
         services.AddSingleton<Replica>();
         services.AddSingleton<SessionRouter>();
+        services.AddSingleton<SessionPlaces>();
         services.AddSingleton<IssuedBody>();
         services.AddSingleton<IssuedNames>();
         services.AddSingleton<Witness>();

@@ -57,6 +57,7 @@ internal sealed class AdminHost(
         Share<InstanceHealth>(builder);
         Share<ReplicaReports>(builder);
         Share<DrainWatch>(builder);
+        Share<SessionPlaces>(builder);
         Share<TimeProvider>(builder);
         Share<PreconditionChecker>(builder);
         Share<DrainProgress>(builder);

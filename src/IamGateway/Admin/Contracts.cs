@@ -32,6 +32,7 @@ internal sealed record WeightsReply(
 internal sealed record WeightsBody(Dictionary<string, JsonElement>? Weights);
 
 /// <param name="InFlight">Requests at work on it, over all replicas.</param>
+/// <param name="Sessions">Sessions that live on it, with instance affinity.</param>
 /// <param name="Reason">Why it is quarantined.</param>
 /// <param name="Drain">What is left on it; only while it drains.</param>
 internal sealed record InstanceReply(
@@ -41,10 +42,11 @@ internal sealed record InstanceReply(
 
 /// <param name="InFlight">Requests at work on it, over all replicas.</param>
 /// <param name="Connections">Those of them that are upgraded connections or event streams.</param>
+/// <param name="Sessions">Sessions that live on it, with instance affinity.</param>
 /// <param name="WaitingFor">Replicas that have not said yet what they have there under this drain.</param>
 /// <param name="EstimatedEnd">When nothing is left at the present pace; null: not known.</param>
 internal sealed record InstanceDrainReply(
-    int InFlight, int Connections, IReadOnlyList<string> WaitingFor, DateTimeOffset? EstimatedEnd);
+    int InFlight, int Connections, long? Sessions, IReadOnlyList<string> WaitingFor, DateTimeOffset? EstimatedEnd);
 
 /// <summary>PUT /api/v1/instances/{id}.</summary>
 internal sealed record InstanceBody(string? Address, string? Version);
@@ -52,7 +54,10 @@ internal sealed record InstanceBody(string? Address, string? Version);
 /// <summary>POST /api/v1/sessions/lookup: the raw value of a handle; it is hashed at once and never stored.</summary>
 internal sealed record LookupBody(string? Handle);
 
-internal sealed record SessionReply(string Key, string Version, int Bucket, DateTimeOffset LastSeen, int InFlight);
+/// <param name="Instance">Where it lives, with instance affinity.</param>
+internal sealed record SessionReply(
+    string Key, string Version, int Bucket, DateTimeOffset LastSeen, int InFlight,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Instance = null);
 
 internal sealed record ReplicaReply(
     string Id, string Name, DateTimeOffset StartedAt, long AcknowledgedRevision, bool Forgotten, bool Self);

@@ -13,11 +13,12 @@ internal sealed class InstancePresenter(InstanceTable instances, InstanceHealth 
         var drain = instance.Draining ? drains.Of(instance.Id) : null;
         return new InstanceReply(
             instance.Id, instance.Address, instance.Version?.ToString(), instance.Reported?.ToString(),
-            health.Of(instance.Id), StateOf(instance, drain), drain?.InFlight ?? drains.InFlight(instance.Id), null,
-            instance.Problem,
+            health.Of(instance.Id), StateOf(instance, drain), drain?.InFlight ?? drains.InFlight(instance.Id),
+            drains.Sessions(instance.Id), instance.Problem,
             drain is null
                 ? null
-                : new InstanceDrainReply(drain.InFlight, drain.Connections, drain.WaitingFor, drain.EstimatedEnd));
+                : new InstanceDrainReply(
+                    drain.InFlight, drain.Connections, drain.Sessions, drain.WaitingFor, drain.EstimatedEnd));
     }
 
     /// <summary>The states of all instances, for the metric.</summary>

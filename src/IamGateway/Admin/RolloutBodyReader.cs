@@ -35,6 +35,13 @@ internal static class RolloutBodyReader
             return false;
         }
 
+        if (existing == ExistingSessions.Migrate && options.Affinity == SessionAffinity.Instance)
+        {
+            sentence = "existingSessions must be stay: each session lives on one instance "
+                + "(IamGateway:Affinity=Instance).";
+            return false;
+        }
+
         if (!TryReadSteps(body.Steps, out var steps, out sentence)
             || !TryReadLimits(body.Analysis, out var limits, out sentence)
             || !TryReadDuration(

@@ -20,8 +20,8 @@ internal static class SessionsApi
     }
 
     private static async Task<IResult> LookupAsync(
-        GatewaySettings settings, Replica replica, IPinStore store, StoreOutbox outbox, TimeProvider time,
-        HttpContext http)
+        GatewaySettings settings, Replica replica, IPinStore store, StoreOutbox outbox, SessionPlaces places,
+        TimeProvider time, HttpContext http)
     {
         var (body, problem) = await AdminBody.ReadAsync<LookupBody>(http);
         if (problem is not null)
@@ -38,7 +38,8 @@ internal static class SessionsApi
             {
                 return Results.Ok(new SessionReply(
                     record.Root.ToString(), view.VersionOf(record.Pin).ToString(), record.Bucket,
-                    time.GetUtcNow() - record.Age, record.Leases));
+                    time.GetUtcNow() - record.Age, record.Leases,
+                    places.IsOn ? await store.PlaceOfAsync(key) : null));
             }
         }
 
@@ -46,7 +47,7 @@ internal static class SessionsApi
     }
 
     private static async Task<IResult> EndAsync(
-        string key, Replica replica, IPinStore store, HttpContext http)
+        string key, Replica replica, IPinStore store, SessionPlaces places, HttpContext http)
     {
         if (!SessionKey.TryParse(key, out var parsed))
             return AdminProblems.BadField(
@@ -55,6 +56,7 @@ internal static class SessionsApi
             return AdminProblems.Of(404, "unknown_session", $"No session has the key {key}.");
         var root = record.Root.ToString();
         await replica.ChangeAsync(s => s.EndSession(root), http.Who(), "session.ended", root);
+        places.End(record.Root);
         return Results.NoContent();
     }
 }

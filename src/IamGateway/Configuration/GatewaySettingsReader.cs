@@ -31,6 +31,7 @@ internal static class GatewaySettingsReader
             options.Sessions, $"{Section}:Sessions", options.Store.SessionTtl, problems);
         CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
+        CheckAffinity(options, section, problems);
         CheckRetry(configuration, options.Retry, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(configuration, options, instances, problems);
@@ -46,6 +47,23 @@ internal static class GatewaySettingsReader
             ? null
             : new GatewaySettings(
                 options, instances, new SessionRules(rules, stateless), hold, initial, minimum, redis);
+    }
+
+    private static void CheckAffinity(
+        GatewayOptions options, IConfigurationSection section, ConfigurationProblems problems)
+    {
+        if (options.Affinity != SessionAffinity.Instance)
+            return;
+        if (options.Migration.ExistingSessions == ExistingSessions.Migrate
+            && section["Migration:ExistingSessions"] is not null)
+        {
+            problems.Add(
+                $"{Section}:Migration:ExistingSessions",
+                $"sessions that live on one instance ({Section}:Affinity=Instance) cannot migrate; set Stay, or "
+                + "remove it.");
+        }
+
+        options.Migration.ExistingSessions = ExistingSessions.Stay;
     }
 
     private static List<InstanceOptions> Instances(

@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using IamGateway.Configuration;
+using IamGateway.Forwarding;
 using IamGateway.Instances;
+using IamGateway.Pins;
 using IamGateway.Reports;
 using IamGateway.Routing;
 
@@ -7,25 +10,36 @@ namespace IamGateway.Drains;
 
 /// <summary>
 /// What all replicas together have at work at the instances, and whether a draining one is free. A replica counts as
-/// done with it by a report that it made under that drain: nothing can go there from it afterwards.
+/// done with it by a report that it made under that drain: nothing new goes there from it afterwards. Where sessions
+/// live on an instance, it is free when none is left there.
 /// </summary>
 internal sealed class DrainWatch : IDisposable
 {
     private readonly Replica _replica;
     private readonly InstanceTable _instances;
     private readonly ReplicaReports _reports;
+    private readonly SessionCensus _census;
+    private readonly OpenConnections _connections;
     private readonly TimeProvider _time;
-    private readonly ConcurrentDictionary<(string Id, long DrainedAt), Pace> _paces = new();
+    private readonly bool _hasPlaces;
+    private readonly ConcurrentDictionary<(string Id, long DrainedAt), DrainCourse> _courses = new();
     private TaskCompletionSource _news = NewSource();
 
-    public DrainWatch(Replica replica, InstanceTable instances, ReplicaReports reports, TimeProvider time)
+    public DrainWatch(
+        Replica replica, InstanceTable instances, ReplicaReports reports, SessionCensus census,
+        OpenConnections connections, GatewaySettings settings, TimeProvider time)
     {
-        (_replica, _instances, _reports, _time) = (replica, instances, reports, time);
+        (_replica, _instances, _reports, _census) = (replica, instances, reports, census);
+        (_connections, _time) = (connections, time);
+        _hasPlaces = settings.Options.Affinity == SessionAffinity.Instance;
         reports.Exchanged += Look;
     }
 
     /// <summary>Requests in flight at an instance, over all replicas that are heard of.</summary>
     public int InFlight(string id) => Reports().Sum(r => Of(r.Instances, id)?.InFlight ?? 0);
+
+    /// <summary>Sessions that live on an instance; null: on no particular one, or not counted yet.</summary>
+    public long? Sessions(string id) => _census.Places?.Of(id);
 
     /// <summary>What is left on an instance; null: it is not draining.</summary>
     public DrainStatus? Of(string id) =>
@@ -46,16 +60,15 @@ internal sealed class DrainWatch : IDisposable
         }
 
         string[] names = [.. waitingFor.OrderBy(r => r.Key).Select(r => r.Value)];
-        var pace = _paces.GetValueOrDefault((id, drainedAt));
-        return new DrainStatus(inFlight, connections, names, names.Length == 0 ? End(pace) : null);
-    }
+        var (isEmpty, end) = (false, (DateTimeOffset?)null);
+        if (_courses.TryGetValue((id, drainedAt), out var course))
+        {
+            lock (course)
+                (isEmpty, end) = (course.IsEmpty, course.EstimatedEnd);
+        }
 
-    private static DateTimeOffset? End(Pace? pace)
-    {
-        if (pace is null)
-            return null;
-        lock (pace)
-            return pace.End();
+        return new DrainStatus(
+            inFlight, connections, Sessions(id), isEmpty || !_hasPlaces, names, names.Length == 0 ? end : null);
     }
 
     /// <summary>Waits until nothing is left on an instance, or it does not drain any more.</summary>
@@ -85,20 +98,28 @@ internal sealed class DrainWatch : IDisposable
         if (!_replica.HasView)
             return;
         var state = _replica.View.State;
-        foreach (var (id, drainedAt) in _paces.Keys)
+        foreach (var (id, drainedAt) in _courses.Keys)
         {
             if (state.DrainOf(id) != drainedAt)
-                _paces.TryRemove((id, drainedAt), out _);
+                _courses.TryRemove((id, drainedAt), out _);
         }
 
-        foreach (var instance in _instances.All.Where(i => i.Draining))
+        foreach (var id in _instances.All.Where(i => i.Draining).Select(i => i.Id))
         {
-            if (state.DrainOf(instance.Id) is not { } drainedAt || Of(instance.Id, drainedAt) is not { } status
-                || status.WaitingFor.Count > 0)
+            if (state.DrainOf(id) is not { } drainedAt)
                 continue;
-            var pace = _paces.GetOrAdd((instance.Id, drainedAt), _ => new Pace(_time));
-            lock (pace)
-                pace.Note(status.InFlight);
+            var status = Of(id, drainedAt);
+            var course = _courses.GetOrAdd((id, drainedAt), _ => new DrainCourse(_time));
+            bool isLeft;
+            lock (course)
+            {
+                course.Note(status, _census.Places, id);
+                isLeft = course.IsLeft;
+            }
+
+            // What is open there belongs to no session any more.
+            if (isLeft)
+                _connections.CloseTo(id);
         }
 
         Interlocked.Exchange(ref _news, NewSource()).TrySetResult();

@@ -17,8 +17,8 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    Witness witness, InstanceTable instances, Succession succession, Retries retries, RequestRecorder recorder,
-    StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
+    SessionPlaces places, Witness witness, InstanceTable instances, Succession succession, Retries retries,
+    RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -64,10 +64,21 @@ internal sealed class GatewayPipeline(
         }
 
         witness.Learn(http.Request, request, replica.View);
-        request.Instances = Usable(proxy.AvailableDestinations, proxy.Cluster.Config);
+        if (places.IsOn && !isStateless)
+            await places.FindAsync(request);
+        if (request.Refusal != RefusalCode.None)
+            return;
+        request.Instances = Usable(proxy.AvailableDestinations, proxy.Cluster.Config, request);
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
-        if (request.Stripped is not null)
-            StrippedHandles.Remove(http, request, settings.Sessions);
+        if (request.Stripped is null)
+            return;
+        StrippedHandles.Remove(http, request, settings.Sessions);
+        if (request.Place is null)
+            return;
+        // Perhaps that of a session which was ended.
+        request.Place = null;
+        await places.FindAsync(request);
+        request.Instances = Usable(proxy.AvailableDestinations, proxy.Cluster.Config, request);
     }
 
     private async ValueTask ReadFormAsync(HttpContext http, GatewayRequest request, byte[] secret)
@@ -95,6 +106,8 @@ internal sealed class GatewayPipeline(
 
     private async Task ForwardAsync(HttpContext http, IReverseProxyFeature proxy, GatewayRequest request)
     {
+        if (request.Place is not null && !await SettleAsync(http, request))
+            return;
         var destinations = await NarrowAsync(http, proxy, request, request.Instances.Of(request.Version!));
         if (destinations.Count == 0)
             return;
@@ -139,18 +152,24 @@ internal sealed class GatewayPipeline(
     {
         while (true)
         {
+            if (destinations.Count == 0)
+            {
+                if (!await MovesUpAsync(http, request))
+                    return [];
+                destinations = request.Instances.Of(request.Version!);
+                continue;
+            }
+
             request.Narrow(proxy, destinations);
             Interlocked.MemoryBarrier();
             if (instances.IsCurrent(request.Instances))
                 return destinations;
             request.Instances = Usable(http, request);
-            var usable = request.Instances.Of(request.Version!);
-            destinations = request.InstanceId is null ? usable : [.. usable.Intersect(destinations)];
-            if (destinations.Count > 0)
-                continue;
-            if (!await MovesUpAsync(http, request))
+            if (request.Place is not null && !await SettleAsync(http, request))
                 return [];
-            destinations = request.Instances.Of(request.Version!);
+            var usable = request.Instances.Of(request.Version!);
+            var isAny = request.InstanceId is null || request.Place is not null;
+            destinations = isAny ? usable : [.. usable.Intersect(destinations)];
         }
     }
 
@@ -159,6 +178,15 @@ internal sealed class GatewayPipeline(
     /// </summary>
     private async ValueTask<bool> MovesUpAsync(HttpContext http, GatewayRequest request)
     {
+        if (request.Place is { } place && request.ProxiedDestination?.DestinationId == place)
+        {
+            // The one that its session lived on, and not all of the version.
+            request.Leave(place);
+            request.Instances = Usable(http, request);
+            if (request.Instances.Has(request.Version!))
+                return await SettleAsync(http, request);
+        }
+
         request.GiveUp(request.Version!);
         // What its instances have just shown themselves to be counts.
         request.Instances = Usable(http, request);
@@ -166,7 +194,27 @@ internal sealed class GatewayPipeline(
         request.Ordinal = 0;
         router.GiveBack(request);
         await router.DecideAsync(request, IsStateless(http), IsHold(http.Request.Path));
-        return request.Refusal == RefusalCode.None || await SucceedAsync(http, request);
+        return (request.Refusal == RefusalCode.None || await SucceedAsync(http, request))
+            && (request.Place is null || await SettleAsync(http, request));
+    }
+
+    /// <summary>
+    /// Leaves a request the one instance that its session lives on; if that is gone, another one becomes it. False: the
+    /// request is refused.
+    /// </summary>
+    private async ValueTask<bool> SettleAsync(HttpContext http, GatewayRequest request)
+    {
+        while (request.Place is { } place)
+        {
+            var choices = request.Instances.Of(request.Version!);
+            if (choices.Count == 0 || choices is [var only] && only.DestinationId == place)
+                return true;
+            if (!await places.MoveAsync(request, choices))
+                return false;
+            request.Instances = Usable(http, request);
+        }
+
+        return true;
     }
 
     /// <summary>No active version has an instance: on to the version that has taken their place, if one has.</summary>
@@ -184,14 +232,18 @@ internal sealed class GatewayPipeline(
     private VersionInstances Usable(HttpContext http, GatewayRequest request)
     {
         var cluster = http.GetRouteModel().Cluster!;
-        var usable = Usable(cluster.DestinationsState.AvailableDestinations, cluster.Model.Config);
+        var usable = Usable(cluster.DestinationsState.AvailableDestinations, cluster.Model.Config, request);
         foreach (var version in request.GivenUp)
             usable = usable.Without(version);
         return usable;
     }
 
-    private VersionInstances Usable(IReadOnlyList<DestinationState> available, ClusterConfig cluster) =>
-        instances.Of(available, isChecked: cluster.HealthCheck?.Active?.Enabled == true);
+    private VersionInstances Usable(
+        IReadOnlyList<DestinationState> available, ClusterConfig cluster, GatewayRequest request)
+    {
+        var usable = instances.Of(available, isChecked: cluster.HealthCheck?.Active?.Enabled == true);
+        return request.Place is null ? usable : places.Narrow(usable, available, request);
+    }
 
     private bool IsStateless(HttpContext http) => settings.Sessions.IsStateless(http.Request.Path);
 

@@ -93,6 +93,10 @@ internal sealed partial class OpenConnections : IDisposable
             _open.Remove(connection);
     }
 
+    /// <summary>Closes those to an instance.</summary>
+    public void CloseTo(string instanceId) =>
+        Close([.. NotDue().Where(c => c.Request.InstanceId == instanceId)], _options.Drain.CloseWithin);
+
     /// <summary>Closes all of them, and those that are still to come.</summary>
     public void CloseAll(TimeSpan within)
     {
@@ -118,7 +122,9 @@ internal sealed partial class OpenConnections : IDisposable
     }
 
     private bool MustClose(GatewayRequest request, RoutingView view) =>
-        _instances.Find(request.InstanceId!) is null or { Draining: true }
+        _instances.Find(request.InstanceId!) is not { } instance
+        // Where sessions live on an instance, what belongs to them stays with them.
+        || instance.Draining && _options.Affinity == SessionAffinity.Version
         || view.IsClosing && request.Ordinal < view.Newest
         || view.State.Find(request.Version!) is { Status: VersionStatus.Retired or VersionStatus.Revoked };
 

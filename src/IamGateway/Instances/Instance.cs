@@ -22,5 +22,8 @@ internal sealed record Instance(
     string Id, string Address, VersionId? Version, VersionId? Named, VersionId? Reported, VersionId? Before,
     bool Draining, string? Problem, bool IsProven)
 {
-    public bool IsUsable => Version is not null && IsProven && !Draining && Problem is null;
+    public bool IsUsable => CanServe && !Draining;
+
+    /// <summary>Nothing is wrong with it; while it drains it may serve sessions that live there.</summary>
+    public bool CanServe => Version is not null && IsProven && Problem is null;
 }

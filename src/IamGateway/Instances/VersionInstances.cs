@@ -17,6 +17,16 @@ internal sealed class VersionInstances(
     public VersionInstances Without(VersionId version) =>
         new([.. _byVersion.Where(v => v.Version != version)], Table);
 
+    /// <summary>The same without one of them.</summary>
+    public VersionInstances Without(string id) => new(
+        [.. _byVersion.Select(v => (v.Version, (IReadOnlyList<DestinationState>)[.. v.Destinations.Where(
+            d => d.DestinationId != id)]))],
+        Table);
+
+    /// <summary>The same with just this one of a version.</summary>
+    public VersionInstances With(VersionId version, DestinationState destination) => new(
+        [.. _byVersion.Where(v => v.Version != version), (version, [destination])], Table);
+
     public bool Has(VersionId version) => Of(version).Count > 0;
 
     public IReadOnlyList<DestinationState> Of(VersionId version)

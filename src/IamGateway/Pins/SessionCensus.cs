@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using IamGateway.Configuration;
 using IamGateway.Recording;
 using IamGateway.Routing;
 
@@ -6,13 +7,17 @@ namespace IamGateway.Pins;
 
 /// <summary>Counts sessions per version now and then; how often depends on how long it takes.</summary>
 internal sealed partial class SessionCensus(
-    IPinStore store, Replica replica, GatewayMetrics metrics, TimeProvider time, ILogger<SessionCensus> logger)
+    IPinStore store, Replica replica, GatewaySettings settings, GatewayMetrics metrics, TimeProvider time,
+    ILogger<SessionCensus> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
 
     /// <summary>The last count, by ordinal.</summary>
     public IReadOnlyDictionary<int, long> Latest { get; private set; } = new Dictionary<int, long>();
+
+    /// <summary>The last count of sessions by instance; null: none yet, or they live on no particular one.</summary>
+    public PlaceCount? Places { get; private set; }
 
     /// <summary>
     /// Sessions at a version. One whose record is of a retired version is at the lowest active one: that is where its
@@ -34,6 +39,12 @@ internal sealed partial class SessionCensus(
     {
         var counts = await store.CountAsync(cancellation);
         Latest = counts;
+        if (settings.Options.Affinity == SessionAffinity.Instance)
+        {
+            var begun = time.GetTimestamp();
+            Places = new PlaceCount(await store.CountPlacesAsync(cancellation), begun);
+        }
+
         metrics.Sessions(replica.View.State.Versions.Where(v => v.Status == VersionStatus.Active)
             .ToDictionary(v => v.Version.ToString(), Of));
         return counts;

@@ -51,7 +51,8 @@ internal sealed class RoutingView
             Top = Top,
             Final = Final,
             RaiseTo = state.Phase is RoutingPhase.Active or RoutingPhase.Closing && Older != 0 ? newest.Ordinal : 0,
-            Cut = IsClosing ? 10_000 : MovesExisting(state, options) ? NewCut : 0,
+            Cut = IsClosing ? 10_000
+                : options.Affinity == SessionAffinity.Version && MovesExisting(state, options) ? NewCut : 0,
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking || state.MustActivate,
             Revoked =

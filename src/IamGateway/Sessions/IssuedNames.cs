@@ -11,8 +11,8 @@ namespace IamGateway.Sessions;
 /// response in the steady state, in the store first at any other time.
 /// </summary>
 internal sealed class IssuedNames(
-    SessionRules rules, IssuedBody body, Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings,
-    TimeProvider time)
+    SessionRules rules, IssuedBody body, Replica replica, IPinStore store, StoreOutbox outbox, SessionPlaces places,
+    GatewaySettings settings, TimeProvider time)
 {
     // The proxy takes the time that passes here for the instance's, and ends the response after RequestTimeout.
     private TimeSpan Patience { get; } = settings.Options.Migration.MaxWait < settings.Options.RequestTimeout / 2
@@ -68,7 +68,10 @@ internal sealed class IssuedNames(
         {
             request.LoggedOut = true;
             foreach (var handle in ended)
+            {
                 outbox.Add(new StoreWrite(StoreWriteKind.End, handle.Key));
+                places.End(handle.Key);
+            }
         }
 
         request.Issued = issued;
@@ -123,7 +126,7 @@ internal sealed class IssuedNames(
     {
         foreach (var handle in issued)
         {
-            if (IsKnown(request, handle.Key))
+            if (IsKnown(request, handle.Key) && !places.IsNew(request))
                 continue;
             if (!await TryBindAsync(request, handle))
             {
@@ -149,17 +152,8 @@ internal sealed class IssuedNames(
     private async ValueTask<bool> TryBindAsync(GatewayRequest request, Handle handle)
     {
         var view = replica.View;
-        if (!view.NamesFirst)
-        {
-            Queue(view, request, handle);
-            Interlocked.MemoryBarrier();
-            view = replica.View;
-            if (!view.NamesFirst)
-                return true;
-            // The phase changed between: whoever flushes has seen what was queued, or it is waited for here.
-            return await IsFlushedAsync() && await IsLeasedAsync(request);
-        }
-
+        if (!view.NamesFirst && !places.IsOn)
+            return await QueuedAsync(view, request, handle);
         var started = time.GetTimestamp();
         while (true)
         {
@@ -171,6 +165,11 @@ internal sealed class IssuedNames(
                     // The replica may have looked for what to lease before this request's session had a name.
                     return ReferenceEquals(view, replica.View) || await IsLeasedAsync(request);
                 }
+            }
+            catch (StoreUnavailableException) when (!view.NamesFirst)
+            {
+                // This replica knows where the session is; the others refuse it until the store is back.
+                return await QueuedAsync(view, request, handle);
             }
             catch (StoreUnavailableException)
             {
@@ -190,6 +189,16 @@ internal sealed class IssuedNames(
                 return false;
             view = replica.View;
         }
+    }
+
+    private async ValueTask<bool> QueuedAsync(RoutingView view, GatewayRequest request, Handle handle)
+    {
+        Queue(view, request, handle);
+        Interlocked.MemoryBarrier();
+        if (!replica.View.NamesFirst)
+            return true;
+        // The phase changed between: whoever flushes has seen what was queued, or it is waited for here.
+        return await IsFlushedAsync() && await IsLeasedAsync(request);
     }
 
     /// <summary>
@@ -248,6 +257,7 @@ internal sealed class IssuedNames(
             view.Names.Set(handle.Key, new NameCache.Entry(owner, 0, time.GetTimestamp()));
             lock (request)
                 request.Root ??= owner;
+            places.Queue(request, handle.Key, owner);
             return;
         }
 
@@ -256,6 +266,7 @@ internal sealed class IssuedNames(
         view.Names.Set(handle.Key, new NameCache.Entry(handle.Key, 0, time.GetTimestamp()));
         lock (request)
             request.Root = handle.Key;
+        places.Queue(request, handle.Key, handle.Key);
     }
 
     private async ValueTask<bool> WriteAsync(RoutingView view, GatewayRequest request, Handle handle)
@@ -265,6 +276,7 @@ internal sealed class IssuedNames(
             if (owner != handle.Key
                 && !await store.LinkAsync(view.Terms, handle.Key, owner, rules.All[handle.Rule].Lifetime))
                 return false;
+            await places.WriteAsync(request, handle.Key, owner);
             Remember(view, request, handle.Key, owner);
             return true;
         }
@@ -299,6 +311,7 @@ internal sealed class IssuedNames(
                     request.LeasedIn = view.Terms.Generation;
             }
 
+            await places.WriteAsync(request, handle.Key, key);
             Remember(view, request, handle.Key, key);
             return true;
         }

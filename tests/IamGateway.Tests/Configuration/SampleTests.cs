@@ -12,7 +12,7 @@ public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     /// <summary>Settings that are read and checked and have no effect yet.</summary>
     private static readonly string[] NotBuilt =
-        ["Affinity"];
+        [];
 
     public static TheoryData<string> Samples() =>
         [.. Repository.Files("config", "*.json").Select(f => Path.GetFileName(f))];

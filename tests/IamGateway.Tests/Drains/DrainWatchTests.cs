@@ -29,22 +29,28 @@ public sealed class DrainWatchTests : IAsyncLifetime
             var rig = new ReplicaRig(_routing, new FakePinStore());
             _rigs.Add(rig);
             await rig.StartAsync(name);
-            _reports.Add(Reports(rig, out var table));
+            var reports = Reports(rig, out var table, out var connections);
+            _reports.Add(reports);
             if (name == "a")
-                _watch = new DrainWatch(rig.Replica, table, _reports[0], _time);
+            {
+                var census = new SessionCensus(
+                    new FakePinStore(), rig.Replica, rig.Settings, new GatewayMetrics(), _time,
+                    NullLogger<SessionCensus>.Instance);
+                _watch = new DrainWatch(rig.Replica, table, reports, census, connections, rig.Settings, _time);
+            }
         }
 
         await AgreeAsync();
     }
 
-    private ReplicaReports Reports(ReplicaRig rig, out InstanceTable table)
+    private ReplicaReports Reports(ReplicaRig rig, out InstanceTable table, out OpenConnections connections)
     {
         var metrics = new GatewayMetrics();
         var instances = table = new InstanceTable(rig.Settings);
         rig.Replica.Adopted += () => instances.Apply(rig.Replica.View.State);
         var router = new SessionRouter(
             rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
-        var connections = new OpenConnections(
+        connections = new OpenConnections(
             rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
         return new ReplicaReports(
             _store, rig.Replica, rig.InFlight, table, connections,

@@ -34,8 +34,10 @@ internal sealed class ReplicaRig : IAsyncDisposable
             store, pins, Outbox, InFlight, new InstanceTable(settings), settings, metrics, TimeProvider.System,
             NullLogger<Replica>.Instance);
         Names = new IssuedNames(
-            settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, Outbox, settings,
-            TimeProvider.System);
+            settings.Sessions, new IssuedBody(settings.Sessions, metrics), Replica, pins, Outbox,
+            new SessionPlaces(
+                Replica, pins, Outbox, new InstanceTable(settings), settings, TimeProvider.System, new Random(1)),
+            settings, TimeProvider.System);
     }
 
     public GatewaySettings Settings { get; }

@@ -14,6 +14,9 @@ internal sealed class IssuedNames(
     SessionRules rules, IssuedBody body, Replica replica, IPinStore store, StoreOutbox outbox, SessionPlaces places,
     GatewaySettings settings, TimeProvider time)
 {
+    // The instance has done its work, so one slow call of the store must not undo it.
+    private const int Attempts = 3;
+
     // The proxy takes the time that passes here for the instance's, and ends the response after RequestTimeout.
     private TimeSpan Patience { get; } = settings.Options.Migration.MaxWait < settings.Options.RequestTimeout / 2
         ? settings.Options.Migration.MaxWait
@@ -155,6 +158,7 @@ internal sealed class IssuedNames(
         if (!view.NamesFirst && !places.IsOn)
             return await QueuedAsync(view, request, handle);
         var started = time.GetTimestamp();
+        var failures = 0;
         while (true)
         {
             try
@@ -170,6 +174,10 @@ internal sealed class IssuedNames(
             {
                 // This replica knows where the session is; the others refuse it until the store is back.
                 return await QueuedAsync(view, request, handle);
+            }
+            catch (StoreUnavailableException) when (++failures < Attempts)
+            {
+                continue;
             }
             catch (StoreUnavailableException)
             {

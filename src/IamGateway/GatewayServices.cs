@@ -50,6 +50,7 @@ internal static class GatewayServices
         services.AddSingleton<IssuedBody>();
         services.AddSingleton<IssuedNames>();
         services.AddSingleton<Witness>();
+        services.AddSingleton<AccessLog>();
         services.AddSingleton<RequestRecorder>();
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<Retries>();
@@ -75,6 +76,7 @@ internal static class GatewayServices
         services.AddHostedService(p => p.GetRequiredService<RolloutWebhooks>());
         services.AddHostedService<RolloutExecutor>();
         AddProxy(services, configuration);
+        services.AddTracing(configuration);
     }
 
     private static void AddStore(IServiceCollection services, GatewaySettings settings, RedisConnection? redis)

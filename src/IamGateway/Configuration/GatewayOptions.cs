@@ -26,6 +26,8 @@ internal sealed class GatewayOptions
 
     public RolloutOptions Rollout { get; set; } = new();
 
+    public AccessLogOptions AccessLog { get; set; } = new();
+
     /// <summary>
     /// Version: any instance of the session's version. Instance: the same one (IAM with sessions in its own memory).
     /// </summary>
@@ -172,6 +174,15 @@ internal sealed class MigrationOptions
 
     /// <summary>The longest that a request waits for others of its session. Default: 00:00:05.</summary>
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>The section <c>IamGateway:AccessLog</c>.</summary>
+internal sealed class AccessLogOptions
+{
+    /// <summary>
+    /// The share of requests that get a line; above 0 those that failed get one in any case. 0 to 1, default 0.
+    /// </summary>
+    public double Share { get; set; }
 }
 
 /// <summary>The section <c>IamGateway:Dns</c>.</summary>

@@ -32,6 +32,8 @@ internal static class GatewaySettingsReader
         CheckVersions(instances, areAllRead, options.Versions.Initial is not null, initial, problems);
         CheckTimes(options, problems);
         CheckAffinity(options, section, problems);
+        if (options.AccessLog.Share is not (>= 0 and <= 1))
+            problems.Add($"{Section}:AccessLog:Share", "it must be a share from 0 to 1.");
         CheckRetry(configuration, options.Retry, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(configuration, options, instances, problems);

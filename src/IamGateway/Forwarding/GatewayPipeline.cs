@@ -33,6 +33,7 @@ internal sealed class GatewayPipeline(
         {
             request.Http = http;
             request.StartedAt = time.GetTimestamp();
+            request.Span = RequestSpan.Start(http);
             http.Features.Set(request);
             if (!replica.CanServe)
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
@@ -47,7 +48,7 @@ internal sealed class GatewayPipeline(
         }
         finally
         {
-            recorder.Record(request, http.Response.StatusCode);
+            recorder.Record(http, request);
             End(http, request);
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Routing;
@@ -132,6 +133,12 @@ internal sealed partial class GatewayRequest
     public int WitnessedAt { get; set; }
 
     public long StartedAt { get; set; }
+
+    /// <summary>The header that the instance gets; null: it was not sent.</summary>
+    public string? TraceParent { get; set; }
+
+    /// <summary>Null: the request is not traced.</summary>
+    public Activity? Span { get; set; }
 
     public TimeSpan StoreTime { get; set; }
 

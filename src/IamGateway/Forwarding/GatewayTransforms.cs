@@ -35,6 +35,7 @@ internal sealed class GatewayTransforms(
         if (witness.IsEnabled)
             RemoveWitness(context);
         KeepQuery(context);
+        Trace(context, request);
         // A compressed body hides its handles.
         if (rules.ReadsBodyUnder(context.HttpContext.Request.Path))
             RequestTransform.RemoveHeader(context, "Accept-Encoding");
@@ -98,6 +99,17 @@ internal sealed class GatewayTransforms(
             context.DestinationPrefix, context.Path, QueryString.Empty);
         var asItIs = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
         context.ProxyRequest.RequestUri = new Uri(address.AbsoluteUri + query, asItIs);
+    }
+
+    private static void Trace(RequestTransformContext context, GatewayRequest request)
+    {
+        if (!TraceParent.Choose(request, context.HttpContext.Request.Headers.TraceParent))
+            return;
+        RequestTransform.RemoveHeader(context, TraceParent.Header);
+        RequestTransform.AddHeader(context, TraceParent.Header, request.TraceParent!);
+        // What the caller says of its own trace does not belong to another one.
+        if (request.Span?.ParentId is null)
+            RequestTransform.RemoveHeader(context, TraceParent.StateHeader);
     }
 
     private void RemoveWitness(RequestTransformContext context)

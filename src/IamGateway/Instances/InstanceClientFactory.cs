@@ -45,6 +45,8 @@ internal sealed class InstanceClientFactory(
         protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
         {
             base.ConfigureHandler(context, handler);
+            // The gateway sets traceparent itself; the handler's would name a span that nobody exports.
+            handler.ActivityHeadersPropagator = null;
             change(handler);
         }
     }

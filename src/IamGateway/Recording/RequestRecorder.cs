@@ -1,13 +1,12 @@
 using System.Collections.Concurrent;
 using IamGateway.Forwarding;
 using IamGateway.Sessions;
-using Microsoft.Extensions.Logging;
+using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Recording;
 
-/// <summary>Counts and logs each request once, on every way out.</summary>
-internal sealed partial class RequestRecorder(
-    GatewayMetrics metrics, TimeProvider time, ILogger<RequestRecorder> logger)
+/// <summary>Counts each request once, and says what became of it, on every way out.</summary>
+internal sealed class RequestRecorder(GatewayMetrics metrics, AccessLog accessLog, TimeProvider time)
 {
     private readonly ConcurrentDictionary<(string Instance, VersionId Version), InstanceMetrics> _instances = new();
 
@@ -20,8 +19,9 @@ internal sealed partial class RequestRecorder(
             ? found
             : _instances.GetOrAdd((instance, version), k => metrics.ForInstance(k.Version.ToString(), k.Instance));
 
-    public void Record(GatewayRequest request, int status)
+    public void Record(HttpContext http, GatewayRequest request)
     {
+        var status = http.Response.StatusCode;
         var elapsed = time.GetElapsedTime(request.StartedAt);
         if (request.Ignored != IgnoredHandles.None)
             metrics.HandlesIgnored(request.Ignored);
@@ -29,27 +29,12 @@ internal sealed partial class RequestRecorder(
             metrics.Refused(request.Refusal, status);
         if (request.Version is { } version && request.InstanceId is { } instance)
             For(instance, version).Record(request.Decision, status, elapsed.TotalSeconds);
-        if (logger.IsEnabled(LogLevel.Debug))
-        {
-            Log.Request(
-                logger, request.HandleCount > 0 ? request[0].Key.ToString()[..8] : "-",
-                request.Version?.ToString() ?? "-",
-                request.InstanceId ?? "-", GatewayMetrics.Label(request.Decision),
-                GatewayMetrics.Label(request.Refusal),
-                status, elapsed.TotalMilliseconds, request.StoreTime.TotalMilliseconds,
-                request.BarrierTime.TotalMilliseconds);
-        }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(
-            7000, LogLevel.Debug,
-            "Request of session '{Session}' to '{Version}' at '{Instance}': {Decision} {Refusal} {Status} in "
-            + "{Milliseconds} ms (store {StoreMilliseconds}, barrier {BarrierMilliseconds}).")]
-        public static partial void Request(
-            ILogger logger, string session, string version, string instance, string decision, string refusal,
-            int status,
-            double milliseconds, double storeMilliseconds, double barrierMilliseconds);
+        if (request.Span is null && !accessLog.IsOn)
+            return;
+        var facts = RequestFacts.Of(request, status, elapsed);
+        if (accessLog.IsOn)
+            accessLog.Write(http, request, facts);
+        if (request.Span is { } span)
+            RequestSpan.Stop(span, facts);
     }
 }

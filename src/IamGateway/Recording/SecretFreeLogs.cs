@@ -10,8 +10,11 @@ internal static class SecretFreeLogs
 {
     private static readonly (string Category, LogLevel Level)[] Talkative =
     [
-        // "Request starting", with the query string.
-        ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning),
+        // "Request starting", with the query string, and around every other line the path, where servlet containers put
+        // handles behind a semicolon.
+        ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None),
+        // "candidate(s) found for the request path", with the path.
+        ("Microsoft.AspNetCore.Routing", LogLevel.Warning),
         // "Proxying to", with the query string.
         ("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Warning),
         // The request line or header that could not be parsed.

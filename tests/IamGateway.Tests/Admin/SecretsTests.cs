@@ -33,7 +33,9 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         await server.ConfigSetAsync("rdbcompression", "no");
         await using var iam = await DemoIamInstance.StartAsync(
             new DemoIamOptions { Version = "8.2.1", Name = "old" }, new MemorySessionState());
-        await using var process = GatewayProcess.Start(Gateway.Arguments([iam], new Dictionary<string, string?>
+        await using var collector = await OtlpReceiver.StartAsync();
+        await using var process = GatewayProcess.Start(Gateway.Arguments([iam], new Dictionary<string, string?>(
+            collector.Settings)
         {
             ["environment"] = environment,
             ["Logging:LogLevel:Default"] = "Trace",
@@ -46,6 +48,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
             ["Kestrel:Endpoints:Admin:Url"] = _admin,
             ["ConnectionStrings:Redis"] = $"{redis.ConnectionString},password={RedisPassword}",
             ["IamGateway:Store:KeyPrefix"] = environment,
+            ["IamGateway:AccessLog:Share"] = "1",
             ["IamGateway:Sessions:1:Name"] = "ticket",
             ["IamGateway:Sessions:1:Query"] = "ticket",
             ["IamGateway:Sessions:2:Name"] = "access",
@@ -57,14 +60,18 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         var cookie = await UseSessionsAsync();
         var shown = await UseTheAdminApiAsync(cookie);
         await process.UntilAsync(
-            () => Task.FromResult(process.Output.Contains("/health/ready", StringComparison.Ordinal)));
+            () => Task.FromResult(process.Output.Contains("All hosts are allowed", StringComparison.Ordinal)
+                && collector.Received.Contains("iamgateway.session", StringComparison.Ordinal)));
         await process.SignalAsync("TERM");
         await process.Process.WaitForExitAsync();
 
-        Assert.True(_secrets.Count >= 7);
+        Assert.True(_secrets.Count >= 8);
         var dump = await DumpAsync(admin);
         Assert.Contains(environment, dump, StringComparison.Ordinal);
+        Assert.Contains("IamGateway.Access", process.Output, StringComparison.Ordinal);
+        Assert.Contains("iamgateway.session", collector.Received, StringComparison.Ordinal);
         AssertNone("output", process.Output);
+        AssertNone("traces", collector.Received);
         AssertNone("admin API", shown);
         AssertNone("Redis", dump);
     }
@@ -81,6 +88,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         (await client.PostAsync("/login", form)).EnsureSuccessStatusCode();
         Remember(cookies);
         await client.GetStringAsync($"/health?ticket={Secret("ticket")}");
+        using var inPath = await client.GetAsync($"/page;sid={Secret("path")}");
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Secret("access"));
         await client.GetStringAsync("/health");
         await SendRawAsync(

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using DemoIam;
 using IamGateway.Tests.Histories;
 using IamGateway.Tests.Servers;
@@ -27,6 +28,8 @@ internal sealed class ChaosRound : IAsyncDisposable
     private volatile bool _isSteady = true;
     private volatile bool _faultsEnd;
     private readonly CancellationTokenSource _disposed = new();
+    private readonly StringBuilder _shown = new();
+    private OtlpReceiver? _collector;
     private Task _watching = Task.CompletedTask;
     private long _ended;
 
@@ -40,6 +43,9 @@ internal sealed class ChaosRound : IAsyncDisposable
     }
 
     private IReadOnlyDictionary<string, string?> Settings { get; }
+
+    /// <summary>All that the replicas printed, exported and answered to operators.</summary>
+    public IEnumerable<string> Shown => [_shown.ToString(), _collector!.Received, .. _replicas.Select(r => r.Output)];
 
     public Tally Tally { get; } = new();
 
@@ -111,6 +117,7 @@ internal sealed class ChaosRound : IAsyncDisposable
         Started = Stopwatch.GetTimestamp();
         StartedAt = DateTime.Now;
         await _store.StartAsync();
+        _collector = await OtlpReceiver.StartAsync();
         var state = new MemorySessionState();
         foreach (var version in Versions.SelectMany(v => new[] { v, v }))
         {
@@ -129,7 +136,7 @@ internal sealed class ChaosRound : IAsyncDisposable
     private GatewayReplica NewReplica(int index)
     {
         var (proxy, admin) = (Ports.Next(), Ports.Next());
-        var settings = new Dictionary<string, string?>(Settings)
+        var settings = new Dictionary<string, string?>(Settings.Concat(_collector!.Settings))
         {
             ["Kestrel:Endpoints:Proxy:Url"] = $"http://127.0.0.1:{proxy}",
             ["Kestrel:Endpoints:Admin:Url"] = $"http://127.0.0.1:{admin}",
@@ -140,6 +147,7 @@ internal sealed class ChaosRound : IAsyncDisposable
             ["IamGateway:RequestTimeout"] = "00:00:02",
             ["IamGateway:Migration:MaxDeferral"] = "00:00:01",
             ["IamGateway:Migration:MaxWait"] = "00:00:03",
+            ["IamGateway:AccessLog:Share"] = "1",
             ["Logging:LogLevel:IamGateway"] = "Information",
             ["Logging:Console:FormatterName"] = "simple",
             ["Logging:Console:FormatterOptions:SingleLine"] = "true",
@@ -248,6 +256,9 @@ internal sealed class ChaosRound : IAsyncDisposable
         foreach (var replica in _replicas)
         {
             var metrics = await replica.Admin.GetStringAsync("/metrics");
+            _shown.AppendLine(metrics);
+            foreach (var resource in (string[])["status", "versions", "replicas", "instances", "events"])
+                _shown.AppendLine(await replica.Admin.GetStringAsync($"/api/v1/{resource}"));
             var line = metrics.Split('\n')
                 .First(l => l.StartsWith("iamgateway_violations_total ", StringComparison.Ordinal));
             ViolationsSeenByGateways += double.Parse(line.Split(' ')[1]);
@@ -302,6 +313,8 @@ internal sealed class ChaosRound : IAsyncDisposable
         foreach (var instance in _instances)
             await instance.DisposeAsync();
         await _store.DisposeAsync();
+        if (_collector is not null)
+            await _collector.DisposeAsync();
         await _disposed.CancelAsync();
         await _watching;
         _disposed.Dispose();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using IamGateway.Tests.Histories;
 
@@ -75,9 +76,22 @@ public sealed class ChaosTests
         var quiet = tally.Requests.Where(r => r.Begin >= round.QuietSince).ToArray();
         Assert.NotEmpty(quiet);
         Assert.All(quiet, r => Assert.True(r.Outcome is RequestOutcome.Ok or RequestOutcome.Aborted, $"{r}"));
+        AssertNoHandleIsShown(round);
         // A round without these has shown nothing.
         Assert.True(verdict.Migrations > 0);
         Assert.NotEmpty(tally.Faults);
+    }
+
+    private static void AssertNoHandleIsShown(ChaosRound round)
+    {
+        var handles = SearchValues.Create([.. round.Tally.Handles], StringComparison.Ordinal);
+        Assert.All(round.Shown, text =>
+        {
+            Assert.NotEqual("", text);
+            var at = text.AsSpan().IndexOfAny(handles);
+            Assert.True(
+                at < 0, $"A handle is shown: {text[Math.Max(at - 200, 0)..Math.Min(at + 100, text.Length)]}");
+        });
     }
 
     private static string Line(string store, int replicas, int seed, ChaosRound round, Verdict verdict)

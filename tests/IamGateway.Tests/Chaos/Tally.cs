@@ -13,6 +13,12 @@ internal sealed class Tally
     private readonly ConcurrentQueue<(string Name, long Begin, long End)> _faults = new();
 
     private readonly ConcurrentQueue<(long Begin, long End)> _stalls = new();
+    private readonly ConcurrentQueue<string> _handles = new();
+
+    /// <summary>Every session handle that a response handed out.</summary>
+    public IReadOnlyCollection<string> Handles => _handles;
+
+    public void Handed(string handle) => _handles.Enqueue(handle);
 
     public IReadOnlyCollection<RequestRecord> Requests => [.. _requests.Select(Excused)];
 

@@ -127,7 +127,7 @@ internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, 
         }
     }
 
-    private static async Task<(RequestOutcome Outcome, string? Detail)> SendAsync(
+    private async Task<(RequestOutcome Outcome, string? Detail)> SendAsync(
         Session session, Incarnation gateway, HttpRequestMessage request, int? abortAfter)
     {
         using var patience = new CancellationTokenSource(
@@ -140,7 +140,7 @@ internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, 
                 return (RequestOutcome.Refused, refusal.First());
             if (response.StatusCode != HttpStatusCode.OK || body.Contains("state_too_new", StringComparison.Ordinal))
                 return (RequestOutcome.Failed, $"{(int)response.StatusCode} {body}");
-            Keep(session, gateway, response);
+            Keep(session, gateway, response, tally);
             return (RequestOutcome.Ok, null);
         }
         catch (OperationCanceledException) when (abortAfter is not null)
@@ -153,11 +153,15 @@ internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, 
         }
     }
 
-    private static void Keep(Session session, Incarnation gateway, HttpResponseMessage response)
+    private static void Keep(Session session, Incarnation gateway, HttpResponseMessage response, Tally tally)
     {
         if (!response.Headers.TryGetValues("Set-Cookie", out var cookies))
             return;
         foreach (var cookie in cookies.Where(c => c.StartsWith(CookieName + "=", StringComparison.Ordinal)))
-            session.Keep(cookie[(CookieName.Length + 1)..].Split(';')[0], gateway);
+        {
+            var handle = cookie[(CookieName.Length + 1)..].Split(';')[0];
+            tally.Handed(handle);
+            session.Keep(handle, gateway);
+        }
     }
 }

@@ -54,7 +54,8 @@ public sealed class DrainWatchTests : IAsyncLifetime
             rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
         return new ReplicaReports(
             _store, rig.Replica, rig.InFlight, table, connections,
-            new RequestRecorder(metrics, _time, NullLogger<RequestRecorder>.Instance), metrics, _time);
+            new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time), metrics,
+            _time);
     }
 
     public async ValueTask DisposeAsync()

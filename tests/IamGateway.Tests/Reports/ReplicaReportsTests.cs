@@ -43,7 +43,7 @@ public sealed class ReplicaReportsTests : IAsyncLifetime
     private (ReplicaReports Reports, RequestRecorder Recorder, GatewayMetrics Metrics) Of(ReplicaRig rig)
     {
         var metrics = new GatewayMetrics();
-        var recorder = new RequestRecorder(metrics, _time, NullLogger<RequestRecorder>.Instance);
+        var recorder = new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time);
         var table = new InstanceTable(rig.Settings);
         var router = new SessionRouter(
             rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));

@@ -38,4 +38,7 @@ internal enum RefusalCode
     BarrierTimeout,
     NotReady,
     Forgotten,
+
+    /// <summary>The IAM might read the path differently, and the operator wants no such request.</summary>
+    AmbiguousPath,
 }

@@ -37,6 +37,8 @@ internal sealed class GatewayPipeline(
             http.Features.Set(request);
             if (!replica.CanServe)
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
+            else if (settings.Options.Edge.AmbiguousPaths == AmbiguousPaths.Refuse && RequestTarget.IsAmbiguous(http))
+                SessionRouter.Refuse(request, RefusalCode.AmbiguousPath);
             else
                 await DecideAsync(http, proxy, request);
             if (request.Refusal == RefusalCode.NoInstance)
@@ -246,7 +248,9 @@ internal sealed class GatewayPipeline(
         return request.Place is null ? usable : places.Narrow(usable, available, request);
     }
 
-    private bool IsStateless(HttpContext http) => settings.Sessions.IsStateless(http.Request.Path);
+    // A path that the IAM may read differently may be that of a session.
+    private bool IsStateless(HttpContext http) =>
+        settings.Sessions.IsStateless(http.Request.Path) && !RequestTarget.IsAmbiguous(http);
 
     private static IReadOnlyList<DestinationState> Others(
         IReadOnlyList<DestinationState> tried, GatewayRequest request) =>

@@ -34,7 +34,7 @@ internal sealed class GatewayTransforms(
 
         if (witness.IsEnabled)
             RemoveWitness(context);
-        KeepQuery(context);
+        RequestTarget.Keep(context);
         Trace(context, request);
         // A compressed body hides its handles.
         if (rules.ReadsBodyUnder(context.HttpContext.Request.Path))
@@ -85,20 +85,6 @@ internal sealed class GatewayTransforms(
             connections.Follow(context.HttpContext, context.ProxyResponse!, request);
         context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
         witness.Issue(context.HttpContext, request, replica.View);
-    }
-
-    // As it came: a Uri writes its escapes anew, and a signature may be over them (SAML redirect binding). What could
-    // end the request line, as HTTP/2 may bring it, is left to be escaped.
-    private static void KeepQuery(RequestTransformContext context)
-    {
-        var query = context.Query.QueryString.Value;
-        if (string.IsNullOrEmpty(query) || context.ProxyRequest.RequestUri is not null
-            || query.AsSpan().ContainsAnyExceptInRange('!', '~') || query.Contains('#'))
-            return;
-        var address = RequestUtilities.MakeDestinationAddress(
-            context.DestinationPrefix, context.Path, QueryString.Empty);
-        var asItIs = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
-        context.ProxyRequest.RequestUri = new Uri(address.AbsoluteUri + query, asItIs);
     }
 
     private static void Trace(RequestTransformContext context, GatewayRequest request)

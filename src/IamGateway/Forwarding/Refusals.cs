@@ -46,6 +46,9 @@ internal static class Refusals
                 503, "Session busy", "Older requests of this session are still at work; try again.", "1"),
             RefusalCode.Forgotten => (
                 503, "Replica ends", "This replica of the gateway was forgotten; another one will answer.", "1"),
+            RefusalCode.AmbiguousPath => (
+                400, "Ambiguous path",
+                "The path has dot segments, parameters, empty segments or escaped separators; send it without.", null),
             _ => (503, "Not ready", "The gateway does not know yet where sessions are; try again.", "1"),
         };
 }

@@ -115,9 +115,10 @@ internal sealed class GatewayMetrics
     /// <summary>The upper bounds of the histogram of request durations, in seconds.</summary>
     public static IReadOnlyList<double> DurationBounds => RequestBuckets;
 
-    /// <summary>Refusals that the gateway or the instances are to blame for, not the end of one session.</summary>
+    /// <summary>Refusals that the gateway or the instances are to blame for, not the end of one session or the
+    /// client.</summary>
     public long RefusalCount => (long)Enum.GetValues<RefusalCode>()
-        .Where(c => c is not (RefusalCode.None or RefusalCode.VersionRevoked))
+        .Where(c => c is not (RefusalCode.None or RefusalCode.VersionRevoked or RefusalCode.AmbiguousPath))
         .Sum(c => _refusals.WithLabels(Label(c)).Value);
 
     public long ViolationCount => (long)_violations.Value;
@@ -142,6 +143,7 @@ internal sealed class GatewayMetrics
         RefusalCode.BarrierTimeout => "barrier_timeout",
         RefusalCode.NotReady => "not_ready",
         RefusalCode.Forgotten => "replica_forgotten",
+        RefusalCode.AmbiguousPath => "ambiguous_path",
         _ => "none",
     };
 

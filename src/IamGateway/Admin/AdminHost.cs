@@ -75,9 +75,7 @@ internal sealed class AdminHost(
         builder.Services.AddOpenApi("v1");
         builder.Services.AddAdminAuthentication(settings.Options.Admin);
         _app = builder.Build();
-        // What an instance's state is depends on what is in flight there, so it is looked at when asked for.
-        var presenter = _app.Services.GetRequiredService<InstancePresenter>();
-        metrics.Registry.AddBeforeCollectCallback(() => metrics.InstanceStates(presenter.States()));
+        metrics.Registry.AddBeforeCollectCallback(Look(_app.Services));
         _app.UseExceptionHandler(AdminProblems.Handler);
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseAuthentication();
@@ -89,6 +87,26 @@ internal sealed class AdminHost(
         await _app.StartAsync(cancellationToken);
         Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
             .First();
+    }
+
+    // What depends on what is in flight, or on how long ago something was heard of, is looked at when asked for.
+    private Action Look(IServiceProvider services)
+    {
+        var presenter = services.GetRequiredService<InstancePresenter>();
+        var replica = services.GetRequiredService<Replica>();
+        var reports = services.GetRequiredService<ReplicaReports>();
+        return () =>
+        {
+            metrics.InstanceStates(presenter.States());
+            if (!replica.HasView)
+                return;
+            var state = replica.View.State;
+            metrics.UsableInstances(state.Active.Select(v => (v.Version.ToString(), presenter.Usable(v.Version))));
+            var silent = reports.Silent.Select(r => r.Id).ToHashSet();
+            // A process that was killed and started again under its name may stand there twice.
+            metrics.SilentReplicas(state.Replicas.Where(r => !r.Forgotten).GroupBy(r => r.Name)
+                .Select(n => (n.Key, n.Any(r => silent.Contains(r.Id)))));
+        };
     }
 
     // As instances: a container disposes what its factories made, and these belong to the proxy host.

@@ -25,6 +25,10 @@ internal sealed class InstancePresenter(InstanceTable instances, InstanceHealth 
     public IEnumerable<(string Instance, string Version, string State)> States() => instances.All.Select(i =>
         (i.Id, i.Version?.ToString() ?? "none", StateOf(i, i.Draining ? drains.Of(i.Id) : null)));
 
+    /// <summary>How many instances of a version sessions can be sent to, for the metric.</summary>
+    public int Usable(VersionId version) => instances.All.Count(i =>
+        i.Version == version && i is { IsUsable: true, Draining: false } && health.Of(i.Id) != "unhealthy");
+
     private static string StateOf(Instance instance, DrainStatus? drain) => (instance switch
     {
         { Draining: true } => drain is { IsDone: true } ? InstanceState.Drained : InstanceState.Draining,

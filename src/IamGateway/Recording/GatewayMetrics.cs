@@ -1,5 +1,6 @@
 using IamGateway.Forwarding;
 using IamGateway.Pins;
+using IamGateway.Rollouts;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Prometheus;
@@ -40,7 +41,13 @@ internal sealed class GatewayMetrics
     private readonly Counter _ignored;
     private readonly Counter _reloads;
     private readonly Gauge _rollout;
+    private readonly Gauge _rolloutWaiting;
+    private readonly Gauge _rolloutDue;
+    private readonly Gauge _rolloutChanged;
     private readonly Counter _webhooks;
+    private readonly Gauge _phase;
+    private readonly Gauge _silent;
+    private readonly Gauge _usable;
     private readonly Lock _lock = new();
 
     public GatewayMetrics()
@@ -98,6 +105,22 @@ internal sealed class GatewayMetrics
         _rollout = factory.CreateGauge(
             "iamgateway_rollout_state", "1 for the state of the rollout that is under way or was the last.", "from",
             "to", "state");
+        _rolloutWaiting = factory.CreateGauge(
+            "iamgateway_rollout_waiting", "1 for what the rollout under way waits for.", "from", "to", "reason");
+        _rolloutDue = factory.CreateGauge(
+            "iamgateway_rollout_due_timestamp_seconds", "When the hold ends, or the drain at the latest.", "from",
+            "to", "reason");
+        _rolloutChanged = factory.CreateGauge(
+            "iamgateway_rollout_changed_timestamp_seconds",
+            "When the rollout came to the state and step where it is.", "from", "to", "state", "step");
+        _phase = factory.CreateGauge(
+            "iamgateway_routing_phase", "1 for the phase of the routing state applied here.", "phase");
+        _silent = factory.CreateGauge(
+            "iamgateway_replica_silent", "1 for a registered replica that has not reported for five seconds.",
+            "replica");
+        _usable = factory.CreateGauge(
+            "iamgateway_usable_instances", "Instances of each active version that sessions can be sent to.",
+            "version");
         _webhooks = factory.CreateCounter(
             "iamgateway_rollout_webhooks_total", "Calls of webhooks about rollouts.", "outcome");
         _reloads = factory.CreateCounter(
@@ -108,6 +131,10 @@ internal sealed class GatewayMetrics
         _storeUp.Set(1);
         foreach (var code in Enum.GetValues<RefusalCode>().Where(c => c != RefusalCode.None))
             _refusals.WithLabels(Label(code));
+        // What alerts watch for its first time must be there before: a counter that begins at 1 has no increase.
+        _reloads.WithLabels("file", "rejected");
+        _reloads.WithLabels("dns", "failed");
+        _dropped.WithLabels("name");
     }
 
     public CollectorRegistry Registry { get; }
@@ -217,6 +244,18 @@ internal sealed class GatewayMetrics
             Replace(_instanceState, states.Select(s => ((string[])[s.Instance, s.Version, s.State], 1.0)));
     }
 
+    public void SilentReplicas(IEnumerable<(string Replica, bool IsSilent)> replicas)
+    {
+        lock (_lock)
+            Replace(_silent, replicas.Select(r => ((string[])[r.Replica], r.IsSilent ? 1.0 : 0)));
+    }
+
+    public void UsableInstances(IEnumerable<(string Version, int Count)> byVersion)
+    {
+        lock (_lock)
+            Replace(_usable, byVersion.Select(v => ((string[])[v.Version], (double)v.Count)));
+    }
+
     public void Routing(RoutingState state)
     {
         lock (_lock)
@@ -226,12 +265,40 @@ internal sealed class GatewayMetrics
                 .Select(v => ((string[])[v.Version.ToString()], (double)v.Weight)));
             Replace(_versionState, state.Versions
                 .Select(v => ((string[])[v.Version.ToString(), v.Status.ToString().ToLowerInvariant()], 1.0)));
-            Replace(_rollout, state.LatestRollout is { } r
-                ? [([r.From.ToString(), r.To.ToString(), r.Status.ToString().ToLowerInvariant()], 1.0)]
-                : []);
+            Replace(_phase, [([state.Phase.ToString().ToLowerInvariant()], 1.0)]);
+            Rollout(state.LatestRollout);
             Replace(_acknowledged, state.Replicas.Select(r => ((string[])[r.Name], (double)r.Acknowledged)));
         }
     }
+
+    private void Rollout(Rollout? rollout)
+    {
+        if (rollout is null)
+        {
+            foreach (var gauge in new[] { _rollout, _rolloutWaiting, _rolloutDue, _rolloutChanged })
+                Replace(gauge, []);
+            return;
+        }
+
+        var (from, to) = (rollout.From.ToString(), rollout.To.ToString());
+        var state = RolloutMove.Name(rollout.Status);
+        var step = rollout.Step is { } index ? $"{index + 1}" : "none";
+        Replace(_rollout, [([from, to, state], 1.0)]);
+        Replace(_rolloutWaiting, rollout.WaitingFor is { } wait && !rollout.IsEnded
+            ? [([from, to, RolloutMove.Name(wait)], 1.0)]
+            : []);
+        var due = rollout switch
+        {
+            { IsEnded: true } or { Status: RolloutStatus.Paused } => null,
+            { Drain: { } drain } => ("drain", drain.Deadline),
+            { WaitingFor: RolloutWait.Hold, HoldEndsAt: { } end } => ("hold", end),
+            _ => default((string Reason, DateTimeOffset At)?),
+        };
+        Replace(_rolloutDue, due is { } d ? [([from, to, d.Reason], Seconds(d.At))] : []);
+        Replace(_rolloutChanged, [([from, to, state, step], Seconds(rollout.UpdatedAt))]);
+    }
+
+    private static double Seconds(DateTimeOffset at) => at.ToUnixTimeMilliseconds() / 1000.0;
 
     // Series of what is gone would stand still for ever.
     private static void Replace(Gauge gauge, IEnumerable<(string[] Labels, double Value)> values)

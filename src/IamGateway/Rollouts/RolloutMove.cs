@@ -35,4 +35,6 @@ internal sealed record RolloutMove(Rollout Rollout, RolloutStatus? Before, Rollo
         $"{Rollout.To}: {Transition.Reason}", "ok", Transition.Revision);
 
     public static string Name(RolloutStatus status) => status.ToString().ToLowerInvariant();
+
+    public static string Name(RolloutWait wait) => wait.ToString().ToLowerInvariant();
 }

@@ -84,6 +84,28 @@ public sealed class SilentReplicaTests(RedisServer redis) : IClassFixture<RedisS
     }
 
     [Fact]
+    public async Task Metric_ReplicaStopped_SaysThatItIsSilent()
+    {
+        var me = _gateway.Service<Replica>();
+        var other = me.View.State.Replicas.Single(r => r.Id != me.Id).Name;
+        await Eventually.UntilAsync(async () => await SilentAsync(other) == 0);
+
+        await _other.SignalAsync("STOP");
+
+        await Eventually.UntilAsync(async () => await SilentAsync(other) == 1);
+        Assert.Equal(0, await SilentAsync(me.Name));
+    }
+
+    private async Task<double?> SilentAsync(string replica)
+    {
+        var line = (await _gateway.Admin.GetStringAsync("/metrics")).Split('\n').FirstOrDefault(l =>
+            l.StartsWith($"iamgateway_replica_silent{{replica=\"{replica}\"}}", StringComparison.Ordinal));
+        return line is null
+            ? null
+            : double.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
     public async Task Replica_ForgottenThroughTheApi_EndsItselfAndBlocksNothingAnyMore()
     {
         var dead = (await GetAsync("replicas")).EnumerateArray().Single(r => !r.GetProperty("self").GetBoolean());

@@ -4,6 +4,7 @@ using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Routing;
+using IamGateway.Tests.Rollouts;
 using IamGateway.Tests.Routing;
 
 namespace IamGateway.Tests.Recording;
@@ -145,13 +146,75 @@ public sealed class GatewayMetricsTests
         Assert.Contains("iamgateway_store_up 1", series);
     }
 
+    [Fact]
+    public async Task Routing_RolloutHolds_SaysWhereItIsAndUntilWhen()
+    {
+        var metrics = new GatewayMetrics();
+
+        metrics.Routing(SomeRollouts.Holding());
+
+        var series = await ExportAsync(metrics);
+        var start = States.Now.ToUnixTimeSeconds();
+        Assert.Contains("iamgateway_rollout_waiting{from=\"8.2.1\",to=\"8.3.0\",reason=\"hold\"} 1", series);
+        Assert.Contains(
+            $"iamgateway_rollout_due_timestamp_seconds{{from=\"8.2.1\",to=\"8.3.0\",reason=\"hold\"}} {start + 600}",
+            series);
+        Assert.Contains(
+            "iamgateway_rollout_changed_timestamp_seconds"
+            + $"{{from=\"8.2.1\",to=\"8.3.0\",state=\"progressing\",step=\"1\"}} {start}",
+            series);
+        Assert.Contains("iamgateway_routing_phase{phase=\"active\"} 1", series);
+    }
+
+    [Fact]
+    public async Task Routing_RolloutDrains_IsDueAtItsDeadline()
+    {
+        var metrics = new GatewayMetrics();
+        metrics.Routing(SomeRollouts.Holding());
+
+        metrics.Routing(SomeRollouts.Draining());
+
+        var due = States.Now.AddHours(8).ToUnixTimeSeconds();
+        Assert.Equal(
+            [$"iamgateway_rollout_due_timestamp_seconds{{from=\"8.2.1\",to=\"8.3.0\",reason=\"drain\"}} {due}"],
+            Of(await ExportAsync(metrics), "iamgateway_rollout_due_timestamp_seconds"));
+    }
+
+    [Fact]
+    public async Task Routing_RolloutEnded_IsNeitherDueNorWaiting()
+    {
+        var metrics = new GatewayMetrics();
+        metrics.Routing(SomeRollouts.Holding());
+
+        metrics.Routing(SomeRollouts.Aborted());
+
+        var series = await ExportAsync(metrics);
+        Assert.Empty(Of(series, "iamgateway_rollout_due_timestamp_seconds"));
+        Assert.Empty(Of(series, "iamgateway_rollout_waiting"));
+        Assert.Contains("iamgateway_rollout_state{from=\"8.2.1\",to=\"8.3.0\",state=\"aborted\"} 1", series);
+    }
+
+    private static IEnumerable<string> Of(IEnumerable<string> series, string name) =>
+        series.Where(s => s.StartsWith(name + "{", StringComparison.Ordinal));
+
+    /// <summary>What alerts take the increase of must not begin at its first increase.</summary>
+    [Theory]
+    [InlineData("iamgateway_reloads_total{source=\"file\",result=\"rejected\"} 0")]
+    [InlineData("iamgateway_reloads_total{source=\"dns\",result=\"failed\"} 0")]
+    [InlineData("iamgateway_store_writes_dropped_total{kind=\"name\"} 0")]
+    [InlineData("iamgateway_store_full_total 0")]
+    public async Task Counters_OfAlerts_AreThereWithZero(string series) =>
+        Assert.Contains(series, await ExportAsync(new GatewayMetrics()));
+
     /// <summary>
     /// A rollout of 8.3.0 with four instances each and two replicas, when everything usual has happened.
     /// </summary>
     private static GatewayMetrics UnderLoad()
     {
         var metrics = new GatewayMetrics();
-        metrics.Routing(States.Rollout());
+        metrics.Routing(SomeRollouts.Holding());
+        metrics.SilentReplicas([("gateway-1", false), ("gateway-2", true)]);
+        metrics.UsableInstances([("8.2.1", 4), ("8.3.0", 4)]);
         metrics.Sessions(new Dictionary<string, long> { ["8.2.1"] = 10, ["8.3.0"] = 5 });
         var instances = Enumerable.Range(1, 8).Select(i => (Id: $"iam-{i}", Version: i <= 4 ? "8.2.1" : "8.3.0"))
             .ToArray();

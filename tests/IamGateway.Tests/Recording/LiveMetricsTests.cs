@@ -27,6 +27,26 @@ public sealed class LiveMetricsTests
     }
 
     [Fact]
+    public async Task UsableInstances_OneDrained_IsNotCounted()
+    {
+        var state = new MemorySessionState();
+        await using var a = await DemoIamInstance.StartAsync(
+            new DemoIamOptions { Version = "8.2.1", Name = "a" }, state);
+        await using var b = await DemoIamInstance.StartAsync(
+            new DemoIamOptions { Version = "8.2.1", Name = "b" }, state);
+        await using var registered = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0" }, state);
+        await using var gateway = await Gateway.StartAsync([a, b, registered]);
+        Assert.Equal(2, await gateway.MetricAsync("iamgateway_usable_instances{version=\"8.2.1\"}"));
+
+        using var answer = await gateway.Admin.PostAsync("/api/v1/instances/a/drain", null);
+
+        Assert.Equal(1, await gateway.MetricAsync("iamgateway_usable_instances{version=\"8.2.1\"}"));
+        Assert.DoesNotContain(
+            "iamgateway_usable_instances{version=\"8.3.0\"}", await gateway.Admin.GetStringAsync("/metrics"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Sessions_VersionRetired_LastCountDoesNotStandForEver()
     {
         var state = new MemorySessionState();

@@ -1,0 +1,7 @@
+namespace IamGateway.Bench.Figures;
+
+/// <summary>What was run against each other: the same load and connections. The first subject is bare YARP.</summary>
+internal sealed record Group(string Load, int Connections, double OpenRate, List<Series> Subjects)
+{
+    public Series Base => Subjects[0];
+}

@@ -1,0 +1,75 @@
+using IamGateway.Bench.Figures;
+using IamGateway.Bench.Load;
+using IamGateway.Bench.Servers;
+
+namespace IamGateway.Bench;
+
+/// <summary>
+/// What many live sessions cost: the same gateway with ten thousand and with a million of them in its store, in the
+/// steady state and in the middle of a rollout; and the bytes that Redis needs for a session.
+/// </summary>
+internal sealed class SessionCountRun(BenchOptions options)
+{
+    public async Task<int> RunAsync()
+    {
+        var work = Directory.CreateTempSubdirectory("bench-");
+        using var backend = await Backend.StartAsync(Path.Combine(work.FullName, "backend"));
+        var groups = new List<Group>();
+        foreach (var stage in new[] { Stage.Steady, Stage.MidRollout })
+            groups.Add(await RunAsync(stage, backend, Path.Combine(work.FullName, $"{stage}")));
+        await Report.WriteAsync(options.Output, groups);
+        work.Delete(recursive: true);
+        return 0;
+    }
+
+    // The first subject is what the others are compared with: here the gateway with few sessions.
+    private async Task<Group> RunAsync(Stage stage, Backend backend, string folder)
+    {
+        var load = Load.Load.Of("100B");
+        int[] counts = [10_000, options.Count];
+        var subjects = counts.Select(c => new GatewaySubject($"{stage} {c}", stage)).ToArray();
+        try
+        {
+            var series = subjects.Select(s => new Series(s.Name, [], [])).ToList();
+            foreach (var (index, subject) in subjects.Index())
+            {
+                Console.Error.WriteLine($"starting {subject.Name}");
+                var directory = Directory.CreateDirectory(Path.Combine(folder, $"{index}")).FullName;
+                await subject.StartAsync(backend, directory, load, options.WithSessions(counts[index]));
+                Console.WriteLine(
+                    $"{subject.Name}: {subject.Redis!.UsedMemory() / (double)counts[index]:0} bytes of Redis a session");
+                await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
+            }
+
+            for (var round = 0; round < options.Rounds; round++)
+            {
+                foreach (var (index, subject) in subjects.Index())
+                {
+                    var before = subject.Read();
+                    var outcome = await ClosedLoop.RunAsync(
+                        subject.Ports, load, subject.SessionFile, 32, options.Seconds);
+                    series[index].Closed.Add(Window.Of(outcome, before, subject.Read()));
+                }
+            }
+
+            var rate = series[0].Of(w => w.PerSecond) / 2;
+            for (var round = 0; round < options.Rounds; round++)
+            {
+                foreach (var (index, subject) in subjects.Index())
+                {
+                    var clients = new OpenLoop(subject.Ports, load, subject.SessionFile, 32, rate);
+                    var before = subject.Read();
+                    var outcome = await clients.RunAsync(TimeSpan.FromSeconds(options.Seconds));
+                    series[index].Open.Add(Window.Of(outcome, before, subject.Read()));
+                }
+            }
+
+            return new Group(load.Name, 32, rate, series);
+        }
+        finally
+        {
+            foreach (var subject in subjects)
+                subject.Dispose();
+        }
+    }
+}

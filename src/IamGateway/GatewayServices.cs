@@ -64,6 +64,7 @@ internal static class GatewayServices
         services.AddSingleton<DrainProgress>();
         services.AddSingleton<PreconditionChecker>();
         services.AddSingleton<DrainWatch>();
+        services.AddSingleton<History>();
         // In this order on the way up, in the reverse order on the way down; the proxy listener comes last and goes
         // first.
         services.AddSingleton<AdminHost>();

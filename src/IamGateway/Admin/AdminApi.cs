@@ -1,4 +1,5 @@
 using IamGateway.Routing;
+using IamGateway.WebConsole;
 
 namespace IamGateway.Admin;
 
@@ -16,6 +17,9 @@ internal static class AdminApi
         api.MapSessions();
         api.MapReplicas();
         api.MapEvents();
+        api.MapHistory();
+        api.MapMe();
+        api.MapConsoleLogin();
     }
 
     // The listener is open while the replica still waits for the store, so that health can be asked.

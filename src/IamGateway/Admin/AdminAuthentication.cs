@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using IamGateway.Configuration;
+using IamGateway.WebConsole;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
@@ -24,9 +25,12 @@ internal static class AdminAuthentication
     {
         var authentication = services.AddAuthentication("ApiKeyOrJwt")
             .AddPolicyScheme("ApiKeyOrJwt", null, scheme => scheme.ForwardDefaultSelector = http =>
-                options.Jwt is not null && !http.Request.Headers.ContainsKey(ApiKeyHandler.Header)
-                    ? JwtBearerDefaults.AuthenticationScheme
-                    : ApiKeyScheme)
+                ConsoleHandler.IsUsedBy(http.Request)
+                    ? ConsoleHandler.Name
+                    : options.Jwt is not null && !http.Request.Headers.ContainsKey(ApiKeyHandler.Header)
+                        ? JwtBearerDefaults.AuthenticationScheme
+                        : ApiKeyScheme)
+            .AddScheme<AuthenticationSchemeOptions, ConsoleHandler>(ConsoleHandler.Name, null)
             .AddScheme<ApiKeyHandler.Settings, ApiKeyHandler>(ApiKeyScheme, s => s.Keys = options.ApiKeys);
         if (options.Jwt is { } jwt)
         {
@@ -49,6 +53,9 @@ internal static class AdminAuthentication
             .AddPolicy(Admin, p => p.RequireRole(Admin));
     }
 
+    /// <summary>The highest role that somebody has; null: none.</summary>
+    public static string? Role(ClaimsPrincipal user) => Array.Find([Admin, Operator, Viewer], user.IsInRole);
+
     /// <summary>The name that the audit log shows.</summary>
     public static string Who(this HttpContext http) => http.User.Identity?.Name ?? "unknown";
 }
@@ -64,20 +71,26 @@ internal sealed class ApiKeyHandler(
     {
         if (Request.Headers[Header] is not [{ Length: > 0 and <= 512 } presented])
             return Task.FromResult(AuthenticateResult.NoResult());
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(presented));
-        ApiKeyOptions? match = null;
-        foreach (var key in Options.Keys)
-        {
-            if (CryptographicOperations.FixedTimeEquals(hash, Convert.FromHexString(key.Sha256!)))
-                match = key;
-        }
-
-        if (match is null)
+        if (Find(Options.Keys, presented) is not { } match)
             return Task.FromResult(AuthenticateResult.Fail("Unknown API key."));
         var identity = new ClaimsIdentity(
             [new Claim(ClaimTypes.Name, match.Name!), new Claim(ClaimTypes.Role, match.Role!)], Scheme.Name);
         return Task.FromResult(AuthenticateResult.Success(
             new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name)));
+    }
+
+    /// <summary>The key that somebody presents, or null.</summary>
+    public static ApiKeyOptions? Find(IReadOnlyList<ApiKeyOptions> keys, string presented)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(presented));
+        ApiKeyOptions? match = null;
+        foreach (var key in keys)
+        {
+            if (CryptographicOperations.FixedTimeEquals(hash, Convert.FromHexString(key.Sha256!)))
+                match = key;
+        }
+
+        return match;
     }
 
     internal sealed class Settings : AuthenticationSchemeOptions

@@ -7,6 +7,7 @@ using IamGateway.Recording;
 using IamGateway.Reports;
 using IamGateway.Rollouts;
 using IamGateway.Routing;
+using IamGateway.WebConsole;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Prometheus;
@@ -58,6 +59,7 @@ internal sealed class AdminHost(
         Share<ReplicaReports>(builder);
         Share<DrainWatch>(builder);
         Share<SessionPlaces>(builder);
+        Share<History>(builder);
         Share<TimeProvider>(builder);
         Share<PreconditionChecker>(builder);
         Share<DrainProgress>(builder);
@@ -66,6 +68,8 @@ internal sealed class AdminHost(
         builder.Services.AddSingleton<RolloutPresenter>();
         builder.Services.AddSingleton<LastInstance>();
         builder.Services.AddSingleton<InstancePresenter>();
+        builder.Services.AddSingleton<ConsoleFiles>();
+        builder.Services.AddSingleton<ConsoleTokens>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(
@@ -76,8 +80,10 @@ internal sealed class AdminHost(
         builder.Services.AddAdminAuthentication(settings.Options.Admin);
         _app = builder.Build();
         metrics.Registry.AddBeforeCollectCallback(Look(_app.Services));
+        _app.UseConsole();
         _app.UseExceptionHandler(AdminProblems.Handler);
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
+        _app.UseOwnPageOnly();
         _app.UseAuthentication();
         _app.UseAuthorization();
         _app.MapOpenApi("/openapi/v1.json").AllowAnonymous();

@@ -4,9 +4,14 @@ using System.Text.Json.Serialization;
 namespace IamGateway.Admin;
 
 /// <summary>GET /api/v1/status.</summary>
+/// <param name="ExistingSessions">Whether sessions of the older version migrate by weight now, or stay.</param>
 internal sealed record StatusReply(
     ReplicaReply Replica, long Revision, string Phase, bool Ready, StoreReply Store, string NewestActive,
-    RolloutReply? Rollout, IReadOnlyList<VersionReply> Versions);
+    string ExistingSessions, RolloutReply? Rollout, IReadOnlyList<VersionReply> Versions);
+
+/// <summary>GET /api/v1/me.</summary>
+/// <param name="Name">What the audit log calls you.</param>
+internal sealed record MeReply(string Name, string Role);
 
 /// <param name="Kind">embedded or redis.</param>
 /// <param name="Up">It answered lately.</param>
@@ -59,8 +64,10 @@ internal sealed record SessionReply(
     string Key, string Version, int Bucket, DateTimeOffset LastSeen, int InFlight,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Instance = null);
 
+/// <param name="Silent">It has not reported for five seconds.</param>
 internal sealed record ReplicaReply(
-    string Id, string Name, DateTimeOffset StartedAt, long AcknowledgedRevision, bool Forgotten, bool Self);
+    string Id, string Name, DateTimeOffset StartedAt, long AcknowledgedRevision, bool Forgotten, bool Self,
+    bool Silent = false);
 
 /// <summary>Commands that end something ask for its name.</summary>
 internal sealed record ConfirmBody(string? Confirm);

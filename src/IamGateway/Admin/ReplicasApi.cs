@@ -1,4 +1,5 @@
 using System.Globalization;
+using IamGateway.Reports;
 using IamGateway.Routing;
 
 namespace IamGateway.Admin;
@@ -7,7 +8,12 @@ internal static class ReplicasApi
 {
     public static void MapReplicas(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/replicas", (Replica replica) => replica.View.State.Replicas.Select(r => Reply(r, replica)))
+        api.MapGet("/replicas", (Replica replica, ReplicaReports reports) =>
+        {
+            var silent = reports.Silent.Select(r => r.Id).ToHashSet();
+            return replica.View.State.Replicas.Select(
+                r => Reply(r, replica) with { Silent = silent.Contains(r.Id) && r.Id != replica.Id });
+        })
             .RequireAuthorization(AdminAuthentication.Viewer)
             .WithSummary("The replicas of the gateway and the revision each has applied.");
         api.MapDelete("/replicas/{id}", ForgetAsync)

@@ -23,6 +23,7 @@ internal static class StatusApi
                     store is MemoryRoutingStore ? "embedded" : "redis", replica.IsStoreUp, state.Generation.Tag,
                     outbox.Count),
                 state.Newest.Version.ToString(),
+                replica.View.MovesExistingSessions ? "migrate" : "stay",
                 rollouts.Running(),
                 VersionsApi.List(state, instances, census, inFlight));
         }).RequireAuthorization(AdminAuthentication.Viewer).WithSummary("How this replica and the whole stand.");

@@ -49,6 +49,7 @@ internal sealed class GatewayMetrics
     private readonly Gauge _silent;
     private readonly Gauge _usable;
     private readonly Lock _lock = new();
+    private long _migrated;
 
     public GatewayMetrics()
     {
@@ -150,6 +151,8 @@ internal sealed class GatewayMetrics
 
     public long ViolationCount => (long)_violations.Value;
 
+    public long MigrationCount => Interlocked.Read(ref _migrated);
+
     public static string Label(Decision decision) => decision switch
     {
         Decision.New => "new",
@@ -190,6 +193,7 @@ internal sealed class GatewayMetrics
     public void Migrated(VersionId from, VersionId to, TimeSpan waited)
     {
         _migrations.WithLabels(from.ToString(), to.ToString(), "weight").Inc();
+        Interlocked.Increment(ref _migrated);
         _barrier.WithLabels("passed").Inc();
         _barrierWait.Observe(waited.TotalSeconds);
     }

@@ -8,9 +8,11 @@ namespace IamGateway.Reports;
 /// <param name="Versions">All versions that have not ended.</param>
 /// <param name="Refusals">Requests that it refused, but for those of sessions that were ended.</param>
 /// <param name="Violations">Responses that showed a session below its pin.</param>
+/// <param name="Migrations">Sessions that it has moved up.</param>
 internal sealed record ReplicaReport(
     long Replica, long Number, DateTimeOffset At, IReadOnlyList<InstanceReport> Instances,
-    IReadOnlyList<VersionReport> Versions, long Refusals, long Violations)
+    IReadOnlyList<VersionReport> Versions, long Refusals, long Violations,
+    long Migrations = 0)
 {
     public InstanceReport? Instance(string id) => Instances.FirstOrDefault(i => i.Id == id);
 

@@ -126,7 +126,7 @@ internal sealed class ReplicaReports(
                 .. state.Versions.Where(v => v.Status is VersionStatus.Active or VersionStatus.Registered)
                     .Select(v => Version(v.Version, requests, counted)),
             ],
-            metrics.RefusalCount, metrics.ViolationCount);
+            metrics.RefusalCount, metrics.ViolationCount, metrics.MigrationCount);
     }
 
     private static VersionReport Version(

@@ -55,10 +55,13 @@ internal sealed record Measurements(VersionFigures Old, VersionFigures New, long
     /// <summary>
     /// The value below which 99 % of the counted durations are, taken as evenly spread in each bucket.
     /// </summary>
-    public static double P99(IReadOnlyList<long> durations)
+    public static double P99(IReadOnlyList<long> durations) => Quantile(durations, 0.99);
+
+    /// <summary>The same of another share than 99 %.</summary>
+    public static double Quantile(IReadOnlyList<long> durations, double share)
     {
         var bounds = GatewayMetrics.DurationBounds;
-        var rank = durations.Sum() * 0.99;
+        var rank = durations.Sum() * share;
         var below = 0L;
         for (var i = 0; i < bounds.Count && rank > 0; i++)
         {

@@ -38,6 +38,7 @@ internal sealed class RoutingView
         foreach (var version in state.Versions.Where(v => v.Ordinal > 0))
             _byOrdinal[version.Ordinal] = version.Version;
         var revokedAbove = state.Versions.Any(v => v.Status == VersionStatus.Revoked && v.Ordinal > newest.Ordinal);
+        MovesExistingSessions = options.Affinity == SessionAffinity.Version && MovesExisting(state, options);
         Terms = new ClaimTerms
         {
             Generation = rules.IsOff(ProtocolRule.Generation) ? "0" : state.Generation.Tag,
@@ -51,8 +52,7 @@ internal sealed class RoutingView
             Top = Top,
             Final = Final,
             RaiseTo = state.Phase is RoutingPhase.Active or RoutingPhase.Closing && Older != 0 ? newest.Ordinal : 0,
-            Cut = IsClosing ? 10_000
-                : options.Affinity == SessionAffinity.Version && MovesExisting(state, options) ? NewCut : 0,
+            Cut = IsClosing ? 10_000 : MovesExistingSessions ? NewCut : 0,
             UnknownEnds = revokedAbove,
             UnknownWaits = revoking || state.MustActivate,
             Revoked =
@@ -104,6 +104,9 @@ internal sealed class RoutingView
 
     /// <summary>New sessions with a bucket below it go to the newest version, 0 to 10,000.</summary>
     public int NewCut { get; }
+
+    /// <summary>Sessions of the older version move by weight; else they end where they are.</summary>
+    public bool MovesExistingSessions { get; }
 
     public ClaimTerms Terms { get; }
 

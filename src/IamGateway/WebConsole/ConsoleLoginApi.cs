@@ -1,0 +1,45 @@
+using IamGateway.Admin;
+using IamGateway.Configuration;
+using Microsoft.AspNetCore.Authentication;
+
+namespace IamGateway.WebConsole;
+
+/// <summary>GET /api/v1/login: how one may log in here.</summary>
+internal sealed record LoginReply(bool ApiKey, bool OpenIdConnect);
+
+/// <summary>POST /api/v1/login: the key is exchanged for the console's cookie and not kept.</summary>
+internal sealed record LoginBody(string? Key);
+
+internal static class ConsoleLoginApi
+{
+    public static void MapConsoleLogin(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/login", (GatewaySettings settings) => new LoginReply(
+            settings.Options.Admin.ApiKeys.Count > 0, false))
+            .AllowAnonymous().WithSummary("The ways to log in to the console.");
+        api.MapPost("/login", LogInAsync)
+            .AllowAnonymous().Accepts<LoginBody>("application/json").Produces<MeReply>().ProducesProblem(401)
+            .WithSummary("Exchanges an API key for the console's cookie.");
+        api.MapDelete("/login", async (HttpContext http) =>
+        {
+            await http.SignOutAsync(ConsoleHandler.Name);
+            return Results.NoContent();
+        }).AllowAnonymous().Produces(204).WithSummary("Takes the console's cookie back.");
+    }
+
+    private static async Task<IResult> LogInAsync(GatewaySettings settings, HttpContext http)
+    {
+        var (body, problem) = await AdminBody.ReadAsync<LoginBody>(http);
+        if (problem is not null)
+            return problem;
+        // Else another site could log its visitor in as somebody else.
+        if (!ConsolePipeline.IsOwnPage(http.Request))
+            return AdminProblems.BadField($"Only the console logs in here; send {ConsolePipeline.Header}: 1.");
+        if (body!.Key is not { Length: > 0 and <= 512 } presented)
+            return AdminProblems.BadField("key is missing; send an API key of at most 512 characters.");
+        return ApiKeyHandler.Find(settings.Options.Admin.ApiKeys, presented) is { } key
+            && ConsoleHandler.TrySignIn(http, ConsoleTokens.ApiKeySource, key.Name!, key.Role!)
+            ? Results.Ok(new MeReply(key.Name!, key.Role!))
+            : AdminProblems.Of(401, "unauthorized", "No such API key is configured; look for a mistyped character.");
+    }
+}

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Authentication;
 namespace IamGateway.WebConsole;
 
 /// <summary>GET /api/v1/login: how one may log in here.</summary>
-internal sealed record LoginReply(bool ApiKey, bool OpenIdConnect);
+/// <param name="Me">Who is logged in already; null: nobody.</param>
+internal sealed record LoginReply(bool ApiKey, bool OpenIdConnect, MeReply? Me);
 
 /// <summary>POST /api/v1/login: the key is exchanged for the console's cookie and not kept.</summary>
 internal sealed record LoginBody(string? Key);
@@ -14,8 +15,9 @@ internal static class ConsoleLoginApi
 {
     public static void MapConsoleLogin(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/login", (GatewaySettings settings) => new LoginReply(
-            settings.Options.Admin.ApiKeys.Count > 0, false))
+        api.MapGet("/login", (GatewaySettings settings, HttpContext http) => new LoginReply(
+            settings.Options.Admin.ApiKeys.Count > 0, false,
+            AdminAuthentication.Role(http.User) is { } role ? new MeReply(http.Who(), role) : null))
             .AllowAnonymous().WithSummary("The ways to log in to the console.");
         api.MapPost("/login", LogInAsync)
             .AllowAnonymous().Accepts<LoginBody>("application/json").Produces<MeReply>().ProducesProblem(401)

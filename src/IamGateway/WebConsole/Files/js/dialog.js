@@ -29,7 +29,9 @@ function weigh() {
 
 byId('dialog-name').addEventListener('input', weigh);
 byId('dialog-cancel').addEventListener('click', () => dialog.close());
-dialog.addEventListener('close', () => { current = null; });
+dialog.addEventListener('close', () => {
+  current = null;
+});
 byId('dialog-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const question = current;

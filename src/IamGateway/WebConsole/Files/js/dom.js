@@ -18,7 +18,9 @@ export const byId = (id) => document.getElementById(id);
 // Brings the children of an element to what they should be and keeps those that are there: focus, scroll positions
 // and what somebody types survive.
 export function show(parent, ...wanted) {
-  const fresh = wanted.flat(Infinity).filter((n) => n !== null && n !== undefined && n !== false)
+  const fresh = wanted
+    .flat(Infinity)
+    .filter((n) => n !== null && n !== undefined && n !== false)
     .map((n) => (n instanceof Node ? n : document.createTextNode(String(n))));
   let old = parent.firstChild;
   for (const node of fresh) {

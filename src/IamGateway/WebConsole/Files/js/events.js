@@ -14,7 +14,9 @@ export function start() {
   source = new EventSource(`/api/v1/events/stream${events.length > 0 ? `?after=${events[0].id}` : ''}`);
   source.addEventListener('open', () => mark('live'));
   source.addEventListener('event', (message) => add(JSON.parse(message.data)));
-  source.addEventListener('error', () => mark(source?.readyState === EventSource.CLOSED ? 'ended' : 'connecting again…'));
+  source.addEventListener('error', () =>
+    mark(source?.readyState === EventSource.CLOSED ? 'ended' : 'connecting again…'),
+  );
   draw();
 }
 
@@ -29,10 +31,15 @@ export function clear() {
 }
 
 // When the browser gives up (the gateway answered with an error), somebody has to begin anew.
-export const revive = () => { if (source?.readyState === EventSource.CLOSED) start(); };
+export const revive = () => {
+  if (source?.readyState === EventSource.CLOSED) start();
+};
 
 function mark(text) {
-  show(byId('events-state'), h('span', { class: text === 'live' ? 'good' : 'warn' }, text === 'live' ? '● live' : text));
+  show(
+    byId('events-state'),
+    h('span', { class: text === 'live' ? 'good' : 'warn' }, text === 'live' ? '● live' : text),
+  );
 }
 
 function add(event) {
@@ -48,19 +55,33 @@ function add(event) {
 }
 
 function draw() {
-  show(byId('events'), events.length === 0
-    ? h('li', { class: 'quiet', 'data-key': 'none' }, 'Nothing has happened yet. Every change will stand here, with who made it.')
-    : events.map(line));
+  show(
+    byId('events'),
+    events.length === 0
+      ? h(
+          'li',
+          { class: 'quiet', 'data-key': 'none' },
+          'Nothing has happened yet. Every change will stand here, with who made it.',
+        )
+      : events.map(line),
+  );
 }
 
 function line(e) {
   const isRefused = e.result !== 'ok';
-  const change = [e.from, e.to].filter(Boolean).join(' → ');
+  // Of a rollout's transition the state it led to is in its name already.
+  const change = [e.what.startsWith('rollout.') ? null : e.from, e.to].filter(Boolean).join(' → ');
   return h(
-    'li', { 'data-key': e.id, class: isRefused ? 'refused' : null },
+    'li',
+    { 'data-key': e.id, class: isRefused ? 'refused' : null },
     h('time', { datetime: e.at, title: e.at }, at(e.at)),
-    h('span', {},
-      h('strong', {}, e.what), change ? ` ${change}` : '',
+    h(
+      'span',
+      {},
+      h('strong', {}, e.what),
+      change ? ` ${change}` : '',
       isRefused ? h('span', { class: 'warn' }, ` refused: ${e.result}`) : '',
-      h('span', { class: 'quiet' }, ` ${e.who}`)));
+      h('span', { class: 'quiet' }, ` ${e.who}`),
+    ),
+  );
 }

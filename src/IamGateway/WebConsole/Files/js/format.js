@@ -20,13 +20,22 @@ export function seconds(value) {
 export function span(milliseconds) {
   let rest = Math.ceil(Math.max(0, milliseconds) / 1000);
   const parts = [];
-  for (const [size, unit] of [[86400, 'd'], [3600, 'h'], [60, 'm'], [1, 's']]) {
+  for (const [size, unit] of [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'm'],
+    [1, 's'],
+  ]) {
     parts.push([Math.floor(rest / size), unit]);
     rest %= size;
   }
   const first = parts.findIndex(([n]) => n > 0);
   if (first < 0) return '0s';
-  return parts.slice(first, first + 2).filter(([n]) => n > 0).map(([n, unit]) => n + unit).join(' ');
+  return parts
+    .slice(first, first + 2)
+    .filter(([n]) => n > 0)
+    .map(([n, unit]) => n + unit)
+    .join(' ');
 }
 
 const two = (n) => String(n).padStart(2, '0');
@@ -40,6 +49,5 @@ export function at(text) {
     : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
 }
 
-export const list = (names) => (names.length < 2
-  ? names.join('')
-  : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`);
+export const list = (names) =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;

@@ -25,18 +25,22 @@ const signs = { ok: '✓', warn: '!', bad: '✕' };
 
 function tile({ key, head, text, state: kind }) {
   return h(
-    'div', { class: `tile ${kind}`, 'data-key': key },
+    'div',
+    { class: `tile ${kind}`, 'data-key': key },
     h('span', { class: 'sign', 'aria-hidden': 'true' }, signs[kind]),
-    h('div', {}, h('strong', {}, head), h('span', { class: 'quiet' }, text)));
+    h('div', {}, h('strong', {}, head), h('span', { class: 'quiet' }, text)),
+  );
 }
 
 function guarantee({ totalViolations: n }) {
   return n === 0
     ? { key: 'guarantee', state: 'ok', head: 'Guarantee kept', text: '0 violations' }
     : {
-      key: 'guarantee', state: 'bad', head: 'Guarantee broken',
-      text: `${plural(n, 'response')} of a version below the session's`,
-    };
+        key: 'guarantee',
+        state: 'bad',
+        head: 'Guarantee broken',
+        text: `${plural(n, 'response')} of a version below the session's`,
+      };
 }
 
 // What was refused in the last minute.
@@ -60,28 +64,40 @@ function whole({ store, revision }) {
   const away = state.instances.filter((i) => i.state === 'quarantined' || i.health === 'unhealthy');
   if (away.length > 0) {
     return {
-      key: 'whole', state: 'warn', head: away.length === 1 ? 'Instance is out' : `${away.length} instances are out`,
+      key: 'whole',
+      state: 'warn',
+      head: away.length === 1 ? 'Instance is out' : `${away.length} instances are out`,
       text: list(away.map((i) => i.id)),
     };
   }
   return {
-    key: 'whole', state: 'ok', head: 'Store and replicas well', text: `${plural(alive.length, 'replica')}, revision ${revision}`,
+    key: 'whole',
+    state: 'ok',
+    head: 'Store and replicas well',
+    text: `${plural(alive.length, 'replica')}, revision ${revision}`,
   };
 }
 
 function sessions() {
   const all = active();
   const total = all.reduce((sum, v) => sum + v.sessions, 0);
-  const text = total === 0
-    ? 'No session yet'
-    : all.map((v) => `${v.version} ${count(v.sessions)}`).join(' · ');
+  const text = total === 0 ? 'No session yet' : all.map((v) => `${v.version} ${count(v.sessions)}`).join(' · ');
   return h(
-    'div', { class: 'tile where', 'data-key': 'where' },
+    'div',
+    { class: 'tile where', 'data-key': 'where' },
     h('div', {}, h('strong', {}, plural(total, 'session')), h('span', { class: 'quiet' }, text)),
     h(
-      'div', { class: 'bar', 'aria-hidden': 'true' },
-      all.map((v) => h(
-        'i', { class: `v${colour(v.version)}`, share: total === 0 ? 0 : v.sessions / total, 'data-key': v.version }))));
+      'div',
+      { class: 'bar', 'aria-hidden': 'true' },
+      all.map((v) =>
+        h('i', {
+          class: `v${colour(v.version)}`,
+          share: total === 0 ? 0 : v.sessions / total,
+          'data-key': v.version,
+        }),
+      ),
+    ),
+  );
 }
 
 function title() {

@@ -9,9 +9,16 @@ import { colour, gate, now, state } from './state.js';
 
 export function draw() {
   if (!state.status) return;
-  show(byId('instances'), state.instances.length === 0
-    ? h('p', { class: 'quiet' }, 'No instance is known. Configure one under ReverseProxy:Clusters, or register it: PUT /api/v1/instances/ID.')
-    : h('ul', { class: 'list' }, state.instances.map(instance)));
+  show(
+    byId('instances'),
+    state.instances.length === 0
+      ? h(
+          'p',
+          { class: 'quiet' },
+          'No instance is known. Configure one under ReverseProxy:Clusters, or register it: PUT /api/v1/instances/ID.',
+        )
+      : h('ul', { class: 'list' }, state.instances.map(instance)),
+  );
   show(byId('replicas'), h('ul', { class: 'list' }, state.replicas.map(replica)));
 }
 
@@ -20,21 +27,59 @@ const marks = { active: '●', draining: '◐', drained: '○', quarantined: '�
 function instance(i) {
   const isSick = i.health === 'unhealthy';
   return h(
-    'li', { 'data-key': i.id, class: `instance ${i.state}` },
-    h('div', { class: 'what' },
-      h('div', {},
-        h('i', { class: `dot v${colour(i.version)}`, 'aria-hidden': 'true' }), h('strong', {}, i.id), ' ',
-        h('span', {}, i.version ?? 'version unknown'), ' ',
-        h('span', { class: `state ${i.state}` }, `${marks[i.state] ?? ''} ${i.state}`), ' ',
-        h('span', { class: isSick ? 'state quarantined' : 'quiet' }, i.health)),
-      h('div', { class: 'quiet' }, i.address, i.inFlight > 0 ? ` · ${plural(i.inFlight, 'request')} at work` : ' · idle'),
+    'li',
+    { 'data-key': i.id, class: `instance ${i.state}` },
+    h(
+      'div',
+      { class: 'what' },
+      h(
+        'div',
+        {},
+        h('i', { class: `dot v${colour(i.version)}`, 'aria-hidden': 'true' }),
+        h('strong', {}, i.id),
+        ' ',
+        h('span', {}, i.version ?? 'version unknown'),
+        ' ',
+        h('span', { class: `state ${i.state}` }, `${marks[i.state] ?? ''} ${i.state}`),
+        ' ',
+        h('span', { class: isSick ? 'state quarantined' : 'quiet' }, i.health),
+      ),
+      h(
+        'div',
+        { class: 'quiet' },
+        i.address,
+        i.inFlight > 0 ? ` · ${plural(i.inFlight, 'request')} at work` : ' · idle',
+      ),
       i.reportedVersion && i.reportedVersion !== i.version
-        ? h('div', { class: 'warn' }, `It reports version ${i.reportedVersion}.`) : null,
+        ? h('div', { class: 'warn' }, `It reports version ${i.reportedVersion}.`)
+        : null,
       i.reason ? h('div', { class: 'warn' }, i.reason) : null,
-      i.drain ? drain(i) : null),
+      i.drain ? drain(i) : null,
+    ),
     i.state === 'draining' || i.state === 'drained'
-      ? h('button', { type: 'button', 'data-do': 'resume-instance', 'data-id': i.id, 'aria-label': `Resume ${i.id}`, ...gate('operator') }, 'Resume')
-      : h('button', { type: 'button', 'data-do': 'drain', 'data-id': i.id, 'aria-label': `Drain ${i.id}`, ...gate('operator') }, 'Drain…'));
+      ? h(
+          'button',
+          {
+            type: 'button',
+            'data-do': 'resume-instance',
+            'data-id': i.id,
+            'aria-label': `Resume ${i.id}`,
+            ...gate('operator'),
+          },
+          'Resume',
+        )
+      : h(
+          'button',
+          {
+            type: 'button',
+            'data-do': 'drain',
+            'data-id': i.id,
+            'aria-label': `Drain ${i.id}`,
+            ...gate('operator'),
+          },
+          'Drain…',
+        ),
+  );
 }
 
 function drain({ id, drain: d, state: kind }) {
@@ -52,7 +97,9 @@ on('drain', (button) => {
   const one = state.instances.find((i) => i.id === id);
   ask({
     title: `Drain ${id}?`,
-    text: `No session goes to it any more; its ${plural(one?.inFlight ?? 0, 'request')} at work may end. Sessions of ${one?.version ?? 'its version'} go to its siblings.`,
+    text:
+      `No session goes to it any more; its ${plural(one?.inFlight ?? 0, 'request')} at work may end. ` +
+      `Sessions of ${one?.version ?? 'its version'} go to its siblings.`,
     ok: `Drain ${id}`,
     act: async () => {
       try {
@@ -67,7 +114,10 @@ on('drain', (button) => {
 
 function force(id, reason) {
   ask({
-    title: `Drain ${id} all the same?`, text: reason, ok: `Drain ${id} all the same`, name: id,
+    title: `Drain ${id} all the same?`,
+    text: reason,
+    ok: `Drain ${id} all the same`,
+    name: id,
     act: () => drainNow(id, '?force=true'),
   });
 }
@@ -78,12 +128,14 @@ async function drainNow(id, query = '') {
   await look();
 }
 
-on('resume-instance', (button) => attempt(async () => {
-  const id = button.getAttribute('data-id');
-  await post(`instances/${part(id)}/resume`);
-  await look();
-  return `${id} takes sessions again.`;
-}));
+on('resume-instance', (button) =>
+  attempt(async () => {
+    const id = button.getAttribute('data-id');
+    await post(`instances/${part(id)}/resume`);
+    await look();
+    return `${id} takes sessions again.`;
+  }),
+);
 
 function replica(r) {
   const revision = state.status.revision;
@@ -91,17 +143,40 @@ function replica(r) {
   const kind = r.forgotten ? 'past' : r.silent ? 'quarantined' : lag > 0 ? 'draining' : 'active';
   const word = r.forgotten ? 'forgotten' : r.silent ? 'silent' : lag > 0 ? 'behind' : 'well';
   return h(
-    'li', { 'data-key': r.id },
-    h('div', { class: 'what' },
-      h('div', {},
-        h('strong', {}, r.name), ' ', h('span', { class: `state ${kind}` }, word),
-        r.self ? h('span', { class: 'quiet' }, ' answers this page') : null),
-      h('div', { class: 'quiet' }, `revision ${r.acknowledgedRevision}${lag > 0 ? ` of ${revision}` : ''} · since ${at(r.startedAt)}`),
+    'li',
+    { 'data-key': r.id },
+    h(
+      'div',
+      { class: 'what' },
+      h(
+        'div',
+        {},
+        h('strong', {}, r.name),
+        ' ',
+        h('span', { class: `state ${kind}` }, word),
+        r.self ? h('span', { class: 'quiet' }, ' answers this page') : null,
+      ),
+      h(
+        'div',
+        { class: 'quiet' },
+        `revision ${r.acknowledgedRevision}${lag > 0 ? ` of ${revision}` : ''} · since ${at(r.startedAt)}`,
+      ),
       r.silent && !r.forgotten
-        ? h('div', { class: 'warn' }, 'Not heard of for five seconds. Start it again; if its process is dead, forget it.') : null),
+        ? h(
+            'div',
+            { class: 'warn' },
+            'Not heard of for five seconds. Start it again; if its process is dead, forget it.',
+          )
+        : null,
+    ),
     r.silent && !r.forgotten && !r.self
-      ? h('button', { type: 'button', class: 'danger', 'data-do': 'forget', 'data-id': r.id, ...gate('admin') }, 'Forget…')
-      : null);
+      ? h(
+          'button',
+          { type: 'button', class: 'danger', 'data-do': 'forget', 'data-id': r.id, ...gate('admin') },
+          'Forget…',
+        )
+      : null,
+  );
 }
 
 on('forget', (button) => {
@@ -109,8 +184,11 @@ on('forget', (button) => {
   if (!one) return;
   ask({
     title: `Forget ${one.name}?`,
-    text: 'Only if its process is dead: one that still runs and was forgotten could still send what it had decided before.',
-    ok: `Forget ${one.name}`, name: one.name,
+    text:
+      'Only if its process is dead: ' +
+      'one that still runs and was forgotten could still send what it had decided before.',
+    ok: `Forget ${one.name}`,
+    name: one.name,
     act: async () => {
       await call('DELETE', `replicas/${part(one.id)}`);
       say(`${one.name} is forgotten; it takes effect after RequestTimeout.`);

@@ -4,8 +4,15 @@ import { byId, on, show } from './dom.js';
 import { state } from './state.js';
 
 const returned = {
-  failed: 'Your organisation\'s login did not succeed; try again, or use an API key.',
-  role: 'You are logged in at your organisation, but your account has none of the roles viewer, operator and admin here.',
+  failed: "Your organisation's login did not succeed; try again, or use an API key.",
+  role:
+    'You are logged in at your organisation, ' +
+    'but your account has none of the roles viewer, operator and admin here.',
+};
+
+const limits = {
+  viewer: 'You are logged in as viewer: you see everything and change nothing. Steering takes the role operator.',
+  operator: 'You are logged in as operator. Revoking, ending sessions and forgetting replicas take the role admin.',
 };
 
 let welcome = () => {};
@@ -26,7 +33,11 @@ async function ask(problem) {
     byId('login-key').hidden = !apiKey;
     byId('login-oidc').hidden = !openIdConnect;
     if (me) enter(me);
-    else open(problem ?? (apiKey || openIdConnect ? null : 'No credentials are configured: set IamGateway:Admin:ApiKeys.'));
+    else
+      open(
+        problem ??
+          (apiKey || openIdConnect ? null : 'No credentials are configured: set IamGateway:Admin:ApiKeys.'),
+      );
   } catch (error) {
     open(error instanceof Problem ? error.message : 'The gateway cannot be reached; trying again.');
     setTimeout(() => ask(problem), 2000);
@@ -39,6 +50,7 @@ function enter(me) {
   byId('console').hidden = false;
   show(byId('login-problem'));
   show(byId('who'), `${me.name}, ${me.role}`);
+  show(byId('role'), limits[me.role] ?? '');
   welcome();
 }
 

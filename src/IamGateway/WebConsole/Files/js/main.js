@@ -26,11 +26,16 @@ onChange(() => {
 function footer() {
   if (!state.status) return;
   const { replica, store, phase } = state.status;
-  show(byId('footer'), `Replica ${replica.name} · ${store.kind} store · phase ${phase} · as of ${at(new Date(now()).toISOString())}`);
+  show(
+    byId('footer'),
+    `Replica ${replica.name} · ${store.kind} store · phase ${phase} · as of ${at(new Date(now()).toISOString())}`,
+  );
 }
 
 // What counts down goes on between two looks.
-setInterval(() => { if (running() && !document.hidden) rollout.draw(); }, 1000);
+setInterval(() => {
+  if (running() && !document.hidden) rollout.draw();
+}, 1000);
 
 login.begin(
   () => {
@@ -41,4 +46,5 @@ login.begin(
     poll.stop();
     events.clear();
     sessions.clear();
-  });
+  },
+);

@@ -4,9 +4,15 @@ import { at } from './format.js';
 import { state } from './state.js';
 
 export function say(text, kind = 'ok') {
-  show(byId('notice'), h(
-    'div', { class: `notice ${kind}` }, h('span', {}, text),
-    h('button', { type: 'button', 'data-do': 'dismiss', 'aria-label': 'Dismiss' }, '×')));
+  show(
+    byId('notice'),
+    h(
+      'div',
+      { class: `notice ${kind}` },
+      h('span', {}, text),
+      h('button', { type: 'button', 'data-do': 'dismiss', 'aria-label': 'Dismiss' }, '×'),
+    ),
+  );
 }
 
 on('dismiss', () => show(byId('notice')));
@@ -32,11 +38,16 @@ export function banner() {
   } else if (status && !status.store.up) {
     const queued = status.store.queued > 0 ? ` ${status.store.queued} writes wait for it.` : '';
     lines.push(
-      'The store does not answer. While two versions are active, requests of sessions that cannot be proven to be at the '
-      + `newest are refused; changes are refused, too. Bring the store back.${queued}`);
+      'The store does not answer. ' +
+        'While two versions are active, requests of sessions that cannot be proven to be at the ' +
+        `newest are refused; changes are refused, too. Bring the store back.${queued}`,
+    );
   } else if (status && !status.ready) {
     lines.push(`This replica (${status.replica.name}) is not ready to serve.`);
   }
-  show(byId('banner'), lines.map((l) => h('p', { class: 'notice bad', 'data-key': 'b' }, l)));
+  show(
+    byId('banner'),
+    lines.map((l) => h('p', { class: 'notice bad', 'data-key': 'b' }, l)),
+  );
   document.body.classList.toggle('stale', Boolean(problem));
 }

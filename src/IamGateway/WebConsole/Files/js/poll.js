@@ -10,7 +10,9 @@ let onLoginNeeded = () => {};
 
 export function start(loginNeeded) {
   onLoginNeeded = loginNeeded;
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) look(); });
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) look();
+  });
   look();
 }
 
@@ -24,7 +26,9 @@ export async function look() {
   if (looking) {
     await looking;
   }
-  looking ??= once().finally(() => { looking = null; });
+  looking ??= once().finally(() => {
+    looking = null;
+  });
   return looking;
 }
 
@@ -47,10 +51,20 @@ async function once() {
 async function read() {
   const last = state.history.at.at(-1);
   const [status, instances, replicas, rollouts, history] = await Promise.all([
-    call('GET', 'status'), get('instances'), get('replicas'), get('rollouts'),
+    call('GET', 'status'),
+    get('instances'),
+    get('replicas'),
+    get('rollouts'),
     get(last === undefined ? 'history' : `history?after=${last}`),
   ]);
-  Object.assign(state, { status: status.body, instances, replicas, rollouts, problem: null, reachedAt: Date.now() });
+  Object.assign(state, {
+    status: status.body,
+    instances,
+    replicas,
+    rollouts,
+    problem: null,
+    reachedAt: Date.now(),
+  });
   if (!Number.isNaN(status.date)) {
     // The header has whole seconds only.
     const skew = status.date + 500 - Date.now();
@@ -75,7 +89,9 @@ function append(history, more) {
   for (const version of more.versions) {
     if (!history.versions.has(version.version)) {
       history.versions.set(
-        version.version, Object.fromEntries(columns.map((c) => [c, new Array(before).fill(null)])));
+        version.version,
+        Object.fromEntries(columns.map((c) => [c, new Array(before).fill(null)])),
+      );
     }
     for (const column of columns) history.versions.get(version.version)[column].push(...cut(version[column]));
   }

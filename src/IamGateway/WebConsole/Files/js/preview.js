@@ -10,11 +10,12 @@ export function preview({ older, newer, from, to, migrates, pausesRollout }) {
   if (to === from && !begins) return 'These are the present weights.';
   if (to === 0) {
     sentences.push(`New sessions go to ${older.version}.`);
-    if (newer.sessions > 0) sentences.push(`The ${plural(newer.sessions, 'session')} on ${newer.version} stay there: nobody goes back.`);
+    if (newer.sessions > 0)
+      sentences.push(`The ${plural(newer.sessions, 'session')} on ${newer.version} stay there: nobody goes back.`);
   } else {
-    sentences.push(to === 100
-      ? `All new sessions go to ${newer.version}.`
-      : `${to} % of new sessions go to ${newer.version}.`);
+    sentences.push(
+      to === 100 ? `All new sessions go to ${newer.version}.` : `${to} % of new sessions go to ${newer.version}.`,
+    );
     sentences.push(moving({ older, newer, to, migrates }));
   }
   if (pausesRollout) sentences.push('The rollout under way is paused by it.');

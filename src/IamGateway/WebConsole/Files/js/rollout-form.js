@@ -25,48 +25,129 @@ export function close() {
   changed();
 }
 
-const field = (label, control, hint) => h(
-  'div', { class: 'field' }, h('label', { for: control.id }, label), control,
-  hint ? h('p', { class: 'hint', id: `${control.id}-hint` }, hint) : null);
+const field = (label, control, hint) =>
+  h(
+    'div',
+    { class: 'field' },
+    h('label', { for: control.id }, label),
+    control,
+    hint ? h('p', { class: 'hint', id: `${control.id}-hint` }, hint) : null,
+  );
 
-const input = (id, value, attributes = {}) => h(
-  'input', { id, value, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': `${id}-hint`, ...attributes });
+const input = (id, value, attributes = {}) =>
+  h('input', {
+    id,
+    value,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-describedby': `${id}-hint`,
+    ...attributes,
+  });
 
-const check = (id, text) => h('div', { class: 'check' }, h('input', { id, type: 'checkbox' }), h('label', { for: id }, text));
+const check = (id, text) =>
+  h('div', { class: 'check' }, h('input', { id, type: 'checkbox' }), h('label', { for: id }, text));
 
 function build() {
   const newest = versions().findIndex((v) => v.version === state.status.newestActive);
   const lowest = versions().findIndex((v) => ['active', 'draining'].includes(v.state));
-  const targets = versions().filter((v, i) => i > lowest && (i >= newest) && ['registered', 'active', 'draining'].includes(v.state));
+  const targets = versions().filter(
+    (v, i) => i > lowest && i >= newest && ['registered', 'active', 'draining'].includes(v.state),
+  );
   const made = h(
-    'form', { class: 'rollout-new', autocomplete: 'off' },
-    targets.length > 0 ? null : h('p', { class: 'notice warn' },
-      'No higher version is known yet. Register instances of it first: PUT /api/v1/instances/ID, or in the configuration.'),
-    h('div', { class: 'fields' },
-      field('To version', h('select', { id: 'ro-to' }, targets.map((v) => h('option', { value: v.version }, v.version)))),
-      field('Steps', input('ro-steps', '5:10m,25:10m,50:10m,100:10m', { required: true }),
-        'WEIGHT:HOLD, weights going up; a hold is 90s, 10m, 8h or manual.'),
-      field('Existing sessions', h(
-        'select', { id: 'ro-existing' },
-        h('option', { value: 'migrate', selected: state.status.existingSessions === 'migrate' }, 'migrate at their next safe moment'),
-        h('option', { value: 'stay', selected: state.status.existingSessions === 'stay' }, 'stay until they end'))),
-      field('Drain at most', input('ro-drain', '8h'), 'Then what is left moves up.')),
+    'form',
+    { class: 'rollout-new', autocomplete: 'off' },
+    targets.length > 0
+      ? null
+      : h(
+          'p',
+          { class: 'notice warn' },
+          'No higher version is known yet. ' +
+            'Register instances of it first: PUT /api/v1/instances/ID, or in the configuration.',
+        ),
+    h(
+      'div',
+      { class: 'fields' },
+      field(
+        'To version',
+        h(
+          'select',
+          { id: 'ro-to' },
+          targets.map((v) => h('option', { value: v.version }, v.version)),
+        ),
+      ),
+      field(
+        'Steps',
+        input('ro-steps', '5:10m,25:10m,50:10m,100:10m', { required: true }),
+        'WEIGHT:HOLD, weights going up; a hold is 90s, 10m, 8h or manual.',
+      ),
+      field(
+        'Existing sessions',
+        h(
+          'select',
+          { id: 'ro-existing' },
+          h(
+            'option',
+            { value: 'migrate', selected: state.status.existingSessions === 'migrate' },
+            'move up when at rest',
+          ),
+          h('option', { value: 'stay', selected: state.status.existingSessions === 'stay' }, 'stay until they end'),
+        ),
+      ),
+      field('Drain at most', input('ro-drain', '8h'), 'Then what is left moves up.'),
+    ),
     check('ro-schema', 'The database schema is upgraded; the old version can run on it'),
     check('ro-skip', 'Releases may be skipped'),
-    h('details', { class: 'more' },
+    h(
+      'details',
+      { class: 'more' },
       h('summary', {}, 'When it stops by itself'),
-      h('div', { class: 'fields' },
-        field('Most server errors, per cent', input('ro-errors', '1', { inputmode: 'decimal' }), 'Of the new version in a step.'),
-        field('Highest p99, times the old', input('ro-p99', '2', { inputmode: 'decimal' }), 'Where they differ by more than 10 ms.'),
+      h(
+        'div',
+        { class: 'fields' },
+        field(
+          'Most server errors, per cent',
+          input('ro-errors', '1', { inputmode: 'decimal' }),
+          'Of the new version in a step.',
+        ),
+        field(
+          'Highest p99, times the old',
+          input('ro-p99', '2', { inputmode: 'decimal' }),
+          'Where they differ by more than 10 ms.',
+        ),
         field('Most refused, per cent', input('ro-refused', '1', { inputmode: 'decimal' }), 'Of all requests.'),
-        field('Judged from, requests', input('ro-min', '200', { inputmode: 'numeric' }), 'Of the new version in a step.'),
-        field('Then', h('select', { id: 'ro-failure' }, h('option', { value: 'pause' }, 'pause'), h('option', { value: 'abort' }, 'abort: all new sessions to the old version'))))),
+        field(
+          'Judged from, requests',
+          input('ro-min', '200', { inputmode: 'numeric' }),
+          'Of the new version in a step.',
+        ),
+        field(
+          'Then',
+          h(
+            'select',
+            { id: 'ro-failure' },
+            h('option', { value: 'pause' }, 'pause'),
+            h('option', { value: 'abort' }, 'abort: all new sessions to the old version'),
+          ),
+        ),
+      ),
+    ),
     h('div', { id: 'ro-result', role: 'status', 'aria-live': 'polite' }),
-    h('div', { class: 'row end' },
+    h(
+      'div',
+      { class: 'row end' },
       h('button', { type: 'button', id: 'ro-cancel' }, 'Cancel'),
       h('button', { type: 'submit', id: 'ro-check' }, 'Check'),
-      h('button', { type: 'button', id: 'ro-start', class: 'primary', disabled: true, title: 'Check first.' }, 'Start')));
-  made.addEventListener('submit', (event) => { event.preventDefault(); run(dryRun); });
+      h(
+        'button',
+        { type: 'button', id: 'ro-start', class: 'primary', disabled: true, title: 'Check first.' },
+        'Start',
+      ),
+    ),
+  );
+  made.addEventListener('submit', (event) => {
+    event.preventDefault();
+    run(dryRun);
+  });
   made.addEventListener('input', () => allow(false));
   made.querySelector('#ro-cancel').addEventListener('click', close);
   made.querySelector('#ro-start').addEventListener('click', () => run(begin));
@@ -91,18 +172,30 @@ const step = (text) => {
 };
 
 function order() {
-  for (const [id, name] of [['ro-errors', 'Most server errors'], ['ro-p99', 'Highest p99'], ['ro-refused', 'Most refused'], ['ro-min', 'Judged from']]) {
-    if (value(id) === '' || Number.isNaN(Number(value(id)))) throw new Error(`${name}: “${value(id)}” is not a number.`);
+  for (const [id, name] of [
+    ['ro-errors', 'Most server errors'],
+    ['ro-p99', 'Highest p99'],
+    ['ro-refused', 'Most refused'],
+    ['ro-min', 'Judged from'],
+  ]) {
+    if (value(id) === '' || Number.isNaN(Number(value(id))))
+      throw new Error(`${name}: “${value(id)}” is not a number.`);
   }
   const steps = value('ro-steps').split(',').map(step);
   const odd = steps.findIndex((s) => !Number.isInteger(s.weight));
   if (odd >= 0) throw new Error(`Steps: the weight of step ${odd + 1} is not a whole number, for example 25:10m.`);
   return {
-    to: value('ro-to'), existingSessions: value('ro-existing'), steps,
-    schemaUpgraded: byId('ro-schema').checked, allowSkip: byId('ro-skip').checked,
+    to: value('ro-to'),
+    existingSessions: value('ro-existing'),
+    steps,
+    schemaUpgraded: byId('ro-schema').checked,
+    allowSkip: byId('ro-skip').checked,
     analysis: {
-      maxErrorRate: share('ro-errors'), maxP99Ratio: Number(value('ro-p99')), minRequests: Number(value('ro-min')),
-      maxRefusalRate: share('ro-refused'), onFailure: value('ro-failure'),
+      maxErrorRate: share('ro-errors'),
+      maxP99Ratio: Number(value('ro-p99')),
+      minRequests: Number(value('ro-min')),
+      maxRefusalRate: share('ro-refused'),
+      onFailure: value('ro-failure'),
     },
     drainDeadline: value('ro-drain'),
   };
@@ -136,9 +229,13 @@ async function begin(wanted) {
 function outcome(all) {
   const failed = all.filter((p) => !p.passed).length;
   return [
-    h('p', { class: failed === 0 ? 'good' : 'problem' }, failed === 0
-      ? `All ${all.length} preconditions hold; nothing was changed yet.`
-      : `${failed} of ${all.length} preconditions fail; nothing was changed.`),
+    h(
+      'p',
+      { class: failed === 0 ? 'good' : 'problem' },
+      failed === 0
+        ? `All ${all.length} preconditions hold; nothing was changed yet.`
+        : `${failed} of ${all.length} preconditions fail; nothing was changed.`,
+    ),
     checklist(all),
   ];
 }

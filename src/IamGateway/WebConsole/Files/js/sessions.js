@@ -31,15 +31,26 @@ function draw(session) {
   ];
   show(
     place,
-    h('dl', {}, lines.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
-    h('button', { type: 'button', class: 'danger', 'data-do': 'end-session', 'data-id': session.key, ...gate('admin') }, 'End session…'));
+    h(
+      'dl',
+      {},
+      lines.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+    ),
+    h(
+      'button',
+      { type: 'button', class: 'danger', 'data-do': 'end-session', 'data-id': session.key, ...gate('admin') },
+      'End session…',
+    ),
+  );
 }
 
 on('end-session', (button) => {
   const key = button.getAttribute('data-id');
   ask({
-    title: 'End this session?', text: 'The user is logged out and logs in again. It cannot be undone.',
-    ok: 'End session', name: key.slice(0, 8),
+    title: 'End this session?',
+    text: 'The user is logged out and logs in again. It cannot be undone.',
+    ok: 'End session',
+    name: key.slice(0, 8),
     act: async () => {
       await call('DELETE', `sessions/${part(key)}`);
       show(place, h('p', { class: 'good' }, 'The session is ended.'));

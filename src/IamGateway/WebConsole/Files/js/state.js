@@ -6,7 +6,15 @@ export const state = {
   instances: [],
   replicas: [],
   rollouts: [],
-  history: { interval: 5, at: [], refusals: [], migrations: [], versions: new Map(), totalRefusals: 0, totalViolations: 0 },
+  history: {
+    interval: 5,
+    at: [],
+    refusals: [],
+    migrations: [],
+    versions: new Map(),
+    totalRefusals: 0,
+    totalViolations: 0,
+  },
   skew: 0, // the gateway's clock minus this one's, in milliseconds
   reachedAt: null,
   problem: null, // why the last look failed

@@ -11,17 +11,44 @@ import { active, colour, gate, running, state, versions } from './state.js';
 // What somebody is about to set; null: the slider shows what is.
 let wish = null;
 
-const columns = ['Version', 'State', 'Weight', 'Sessions', 'Requests', 'Errors', 'p99', 'In flight', 'Instances', ''];
+const columns = [
+  'Version',
+  'State',
+  'Weight',
+  'Sessions',
+  'Requests',
+  'Errors',
+  'p99',
+  'In flight',
+  'Instances',
+  '',
+];
 
 export function draw() {
   if (!state.status) return;
   show(
     byId('versions'),
     h(
-      'table', { role: 'table' },
-      h('thead', {}, h('tr', { role: 'row' }, columns.map((c, i) => h(
-        'th', { role: 'columnheader', scope: 'col', class: i > 1 && i < 9 ? 'number' : null }, c || h('span', { class: 'hidden' }, 'Actions'))))),
-      h('tbody', {}, [...versions()].reverse().map(row))));
+      'table',
+      { role: 'table' },
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          { role: 'row' },
+          columns.map((c, i) =>
+            h(
+              'th',
+              { role: 'columnheader', scope: 'col', class: i > 1 && i < 9 ? 'number' : null },
+              c || h('span', { class: 'hidden' }, 'Actions'),
+            ),
+          ),
+        ),
+      ),
+      h('tbody', {}, [...versions()].reverse().map(row)),
+    ),
+  );
   drawWeights();
 }
 
@@ -39,10 +66,19 @@ function row(version) {
     ['Instances', count(version.instances)],
   ];
   return h(
-    'tr', { role: 'row', class: isLive ? null : 'past', 'data-key': version.version },
-    h('th', { role: 'rowheader', scope: 'row' }, h('i', { class: `dot v${colour(version.version)}`, 'aria-hidden': 'true' }), version.version),
-    cells.map(([name, value], i) => h('td', { role: 'cell', 'data-label': name, class: i > 0 ? 'number' : null }, value)),
-    h('td', { role: 'cell', class: 'actions' }, actions(version)));
+    'tr',
+    { role: 'row', class: isLive ? null : 'past', 'data-key': version.version },
+    h(
+      'th',
+      { role: 'rowheader', scope: 'row' },
+      h('i', { class: `dot v${colour(version.version)}`, 'aria-hidden': 'true' }),
+      version.version,
+    ),
+    cells.map(([name, value], i) =>
+      h('td', { role: 'cell', 'data-label': name, class: i > 0 ? 'number' : null }, value),
+    ),
+    h('td', { role: 'cell', class: 'actions' }, actions(version)),
+  );
 }
 
 function lastFigures(name) {
@@ -55,11 +91,24 @@ function actions(version) {
   if (active().length < 2 || running()) return null;
   const [older, newer] = active();
   return [
-    version === older && h(
-      'button', { type: 'button', 'data-do': 'retire', 'data-version': version.version, ...gate('operator') }, 'Retire…'),
-    version === newer && h(
-      'button', { type: 'button', class: 'danger', 'data-do': 'revoke-version', 'data-version': version.version, ...gate('admin') },
-      'Revoke…'),
+    version === older &&
+      h(
+        'button',
+        { type: 'button', 'data-do': 'retire', 'data-version': version.version, ...gate('operator') },
+        'Retire…',
+      ),
+    version === newer &&
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'danger',
+          'data-do': 'revoke-version',
+          'data-version': version.version,
+          ...gate('admin'),
+        },
+        'Revoke…',
+      ),
   ];
 }
 
@@ -68,8 +117,11 @@ on('retire', (button) => {
   const left = versions().find((v) => v.version === name)?.sessions ?? 0;
   ask({
     title: `Retire ${name}?`,
-    text: `Its ${plural(left, 'session')} move up with their next request. Nothing goes to ${name} any more, and it never comes back.`,
-    ok: `Retire ${name}`, name,
+    text:
+      `Its ${plural(left, 'session')} move up with their next request. ` +
+      `Nothing goes to ${name} any more, and it never comes back.`,
+    ok: `Retire ${name}`,
+    name,
     act: () => end(name, 'retire'),
   });
 });
@@ -80,7 +132,8 @@ on('revoke-version', (button) => {
   ask({
     title: `Revoke ${name}?`,
     text: `All ${plural(left, 'session')} on ${name} end: these users log in again. ${name} never comes back.`,
-    ok: `Revoke ${name}`, name,
+    ok: `Revoke ${name}`,
+    name,
     act: () => end(name, 'revoke', { confirm: name }),
   });
 });
@@ -96,20 +149,33 @@ function pair() {
   const [older, newer] = active();
   if (newer) return { older, candidates: [newer] };
   const place = versions().indexOf(older);
-  return { older, candidates: versions().slice(place + 1).filter((v) => v.state === 'registered' && v.instances > 0) };
+  return {
+    older,
+    candidates: versions()
+      .slice(place + 1)
+      .filter((v) => v.state === 'registered' && v.instances > 0),
+  };
 }
 
 const form = h(
-  'form', { class: 'weights' },
+  'form',
+  { class: 'weights' },
   h('label', { for: 'weight' }, 'Weights'),
-  h('div', { class: 'row' },
+  h(
+    'div',
+    { class: 'row' },
     h('span', { id: 'weight-older', class: 'number' }),
     h('input', { id: 'weight', type: 'range', min: 0, max: 100, step: 1, 'aria-describedby': 'weight-preview' }),
-    h('span', { id: 'weight-newer', class: 'number' })),
+    h('span', { id: 'weight-newer', class: 'number' }),
+  ),
   h('p', { id: 'weight-preview', class: 'hint', 'aria-live': 'polite' }),
-  h('div', { class: 'row end' },
+  h(
+    'div',
+    { class: 'row end' },
     h('button', { type: 'button', id: 'weight-reset' }, 'Leave as it is'),
-    h('button', { type: 'submit', id: 'weight-set', class: 'primary' }, 'Set weights')));
+    h('button', { type: 'submit', id: 'weight-set', class: 'primary' }, 'Set weights'),
+  ),
+);
 let empty = null;
 
 function drawWeights() {
@@ -119,7 +185,11 @@ function drawWeights() {
   if (!older || !newer) {
     form.remove();
     empty ??= h('p', { class: 'quiet' });
-    show(empty, `Only ${older?.version ?? 'one version'} is active. Register instances of a higher version to move sessions there.`);
+    show(
+      empty,
+      `Only ${older?.version ?? 'one version'} is active. ` +
+        `Register instances of a higher version to move sessions there.`,
+    );
     if (!empty.isConnected) place.append(empty);
     return;
   }
@@ -135,17 +205,27 @@ function drawWeights() {
   slider.disabled = reason !== null;
   show(byId('weight-older'), h('i', { class: `dot v${colour(older.version)}` }), `${older.version} ${100 - to} %`);
   show(byId('weight-newer'), h('i', { class: `dot v${colour(newer.version)}` }), `${newer.version} ${to} %`);
-  show(byId('weight-preview'), reason ?? preview({
-    older, newer: { ...newer, isActive: newer.state !== 'registered' }, from: present, to,
-    migrates: state.status.existingSessions === 'migrate', pausesRollout: Boolean(running()),
-  }));
+  show(
+    byId('weight-preview'),
+    reason ??
+      preview({
+        older,
+        newer: { ...newer, isActive: newer.state !== 'registered' },
+        from: present,
+        to,
+        migrates: state.status.existingSessions === 'migrate',
+        pausesRollout: Boolean(running()),
+      }),
+  );
   byId('weight-set').disabled = reason !== null || to === present;
   byId('weight-reset').hidden = to === present;
 }
 
 // Another change that is in steps would only be answered with a refusal.
-const busy = () => (['steady', 'active'].includes(state.status.phase)
-  ? null : `Another change is under way (${state.status.phase}); it takes a moment.`);
+const busy = () =>
+  ['steady', 'active'].includes(state.status.phase)
+    ? null
+    : `Another change is under way (${state.status.phase}); it takes a moment.`;
 
 form.addEventListener('input', () => {
   const newer = pair().candidates[0];
@@ -172,14 +252,27 @@ form.addEventListener('submit', async (event) => {
 // What was decided was decided by what the page showed: the revision of that goes along.
 async function set(weights) {
   try {
-    const { status, body } = await call('PUT', 'weights', { weights }, { 'If-Match': `"${state.status.revision}"` });
+    const { status, body } = await call(
+      'PUT',
+      'weights',
+      { weights },
+      { 'If-Match': `"${state.status.revision}"` },
+    );
     wish = null;
-    const shown = list(Object.entries(body.weights).filter(([name]) => name in weights).map(([name, w]) => `${name} ${w} %`));
+    const shown = list(
+      Object.entries(body.weights)
+        .filter(([name]) => name in weights)
+        .map(([name, w]) => `${name} ${w} %`),
+    );
     return status === 202
-      ? `${shown}: stored as revision ${body.revision}, not yet applied by ${list(body.pending)}. They apply it as soon as they are back.`
+      ? `${shown}: stored as revision ${body.revision}, not yet applied by ${list(body.pending)}. ` +
+          `They apply it as soon as they are back.`
       : `${shown}: applied by every replica in ${Math.round(body.appliedIn)} ms (revision ${body.revision}).`;
   } catch (error) {
     if (error.status !== 412) throw error;
-    throw new Error(`Nothing was set: something was changed while you looked. ${error.message} The page shows it now; look, and set again.`);
+    throw new Error(
+      `Nothing was set: something was changed while you looked. ${error.message} ` +
+        `The page shows it now; look, and set again.`,
+    );
   }
 }

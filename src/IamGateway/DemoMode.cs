@@ -96,6 +96,7 @@ internal sealed class DemoMode : IAsyncDisposable
             IamGateway demo: a login system of two versions behind one gateway.
 
               Open in a browser   {{{proxy}}}/          (any user name, password demo, code 123456)
+              Console             {{{admin}}}/          (log in with the API key)
               Admin API           {{{admin}}}/api/v1/status   (OpenAPI: {{{admin}}}/openapi/v1.json)
               Metrics             {{{admin}}}/metrics
               API key             {{{key}}}

@@ -7,8 +7,8 @@ using IamGateway.Routing;
 namespace IamGateway.Reports;
 
 /// <summary>
-/// The last hour in points of five seconds, from the reports of all replicas. In memory, so that a replica that was just
-/// started has only what came since; Prometheus is for more.
+/// The last hour in points of five seconds, from the reports of all replicas. In memory, so that a replica that was
+/// just started has only what came since; Prometheus is for more.
 /// </summary>
 internal sealed class History : IDisposable
 {
@@ -39,7 +39,8 @@ internal sealed class History : IDisposable
     /// <summary>Violations of all registered replicas since their processes began.</summary>
     public long Violations => _reports.Known.Sum(r => r.Violations);
 
-    private void Look()
+    /// <summary>Makes the next point if its time has come; called once a second.</summary>
+    public void Look()
     {
         if (!_replica.HasView || _last is not null && _time.GetElapsedTime(_lastAt) < Interval)
             return;

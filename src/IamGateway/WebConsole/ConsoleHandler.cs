@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace IamGateway.WebConsole;
 
 /// <summary>
-/// The console's cookie. Script cannot read it, and it goes to paths of the admin API only: a browser that also uses the
-/// IAM under the same host name does not show it there.
+/// The console's cookie. Script cannot read it, and it goes to paths of the admin API only: a browser that also uses
+/// the IAM under the same host name does not show it there.
 /// </summary>
 internal sealed class ConsoleHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,

@@ -6,7 +6,7 @@ namespace IamGateway.WebConsole;
 /// <summary>What stands before the endpoints of the admin listener for the sake of browsers.</summary>
 internal static class ConsolePipeline
 {
-    /// <summary>The page sends it with everything; another site cannot, without being asked for permission first.</summary>
+    /// <summary>The page sends it with everything; another site cannot, without asking here first.</summary>
     public const string Header = "X-IamGateway-Console";
 
     private const string PagePolicy =

@@ -11,7 +11,8 @@ public sealed class ReadingApiTests(AdminServer server) : IClassFixture<AdminSer
     {
         var status = await server.GetAsync("/api/v1/status");
 
-        Assert.Equal("newestActive phase ready replica revision rollout store versions", status.Fields());
+        Assert.Equal(
+            "existingSessions newestActive phase ready replica revision rollout store versions", status.Fields());
         Assert.Equal("8.2.1", status.Text("newestActive"));
         Assert.True(status.GetProperty("ready").GetBoolean());
         Assert.True(status.GetProperty("revision").GetInt64() > 0);
@@ -60,10 +61,43 @@ public sealed class ReadingApiTests(AdminServer server) : IClassFixture<AdminSer
         var replica = Assert.Single((await server.GetAsync("/api/v1/replicas")).EnumerateArray());
         var revision = (await server.GetAsync("/api/v1/status")).GetProperty("revision").GetInt64();
 
-        Assert.Equal("acknowledgedRevision forgotten id name self startedAt", replica.Fields());
+        Assert.Equal("acknowledgedRevision forgotten id name self silent startedAt", replica.Fields());
         Assert.True(replica.GetProperty("self").GetBoolean());
         Assert.False(replica.GetProperty("forgotten").GetBoolean());
         Assert.Equal(revision, replica.GetProperty("acknowledgedRevision").GetInt64());
+    }
+
+    [Fact]
+    public async Task Me_OfAKey_IsItsNameAndRole()
+    {
+        var me = await server.GetAsync("/api/v1/me");
+
+        Assert.Equal("name role", me.Fields());
+        Assert.Equal(("test-admin", "admin"), (me.Text("name"), me.Text("role")));
+    }
+
+    [Fact]
+    public async Task History_Columns_AreOfEqualLength()
+    {
+        var history = await server.GetAsync("/api/v1/history");
+
+        Assert.Equal(
+            "at interval migrations refusals totalRefusals totalViolations versions", history.Fields());
+        var points = history.GetProperty("at").GetArrayLength();
+        Assert.Equal(points, history.GetProperty("refusals").GetArrayLength());
+        Assert.All(history.GetProperty("versions").EnumerateArray(), version =>
+        {
+            Assert.Equal("errors p50 p99 requests sessions version weight", version.Fields());
+            Assert.Equal(points, version.GetProperty("sessions").GetArrayLength());
+        });
+    }
+
+    [Fact]
+    public async Task History_AfterWhatIsNoTime_IsABadRequest()
+    {
+        using var response = await server.SendAsync("GET", "/api/v1/history?after=yesterday");
+
+        await Problem.AssertAsync(response, 400, "seconds");
     }
 
     [Fact]

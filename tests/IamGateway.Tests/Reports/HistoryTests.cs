@@ -33,7 +33,8 @@ public sealed class HistoryTests : IAsyncLifetime
         _history = new History(
             _reports, rig.Replica,
             new SessionCensus(
-                new FakePinStore(), rig.Replica, metrics, _time, NullLogger<SessionCensus>.Instance), _time);
+                new FakePinStore(), rig.Replica, rig.Settings, metrics, _time, NullLogger<SessionCensus>.Instance),
+            _time);
     }
 
     public async ValueTask DisposeAsync()
@@ -58,7 +59,7 @@ public sealed class HistoryTests : IAsyncLifetime
             rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
         var connections = new OpenConnections(
             rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
-        var recorder = new RequestRecorder(metrics, _time, NullLogger<RequestRecorder>.Instance);
+        var recorder = new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time);
         return new ReplicaReports(
             _store, rig.Replica, rig.InFlight, table, connections, recorder, metrics, _time);
     }

@@ -27,7 +27,7 @@ internal sealed class InstancePresenter(InstanceTable instances, InstanceHealth 
 
     /// <summary>How many instances of a version sessions can be sent to, for the metric.</summary>
     public int Usable(VersionId version) => instances.All.Count(i =>
-        i.Version == version && i is { IsUsable: true, Draining: false } && health.Of(i.Id) != "unhealthy");
+        i.Version == version && i.IsUsable && health.Of(i.Id) != "unhealthy");
 
     private static string StateOf(Instance instance, DrainStatus? drain) => (instance switch
     {

@@ -38,7 +38,9 @@ internal static class RequestTarget
         var isPlain = raw is ['/', ..] && !raw.AsSpan().ContainsAnyExceptInRange('!', '~') && !raw.Contains('#');
         if (!isPlain)
             return;
-        var isPathKept = context.Path == http.Request.PathBase + http.Request.Path;
+        // A PathString is equal to one in other letters.
+        var isPathKept = !http.Request.PathBase.HasValue
+            && string.Equals(context.Path.Value, http.Request.Path.Value, StringComparison.Ordinal);
         if (isPathKept && query == http.Request.QueryString)
         {
             context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + raw, AsItIs);

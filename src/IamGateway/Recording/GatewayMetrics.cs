@@ -49,7 +49,6 @@ internal sealed class GatewayMetrics
     private readonly Gauge _silent;
     private readonly Gauge _usable;
     private readonly Lock _lock = new();
-    private long _migrated;
 
     public GatewayMetrics()
     {
@@ -151,7 +150,7 @@ internal sealed class GatewayMetrics
 
     public long ViolationCount => (long)_violations.Value;
 
-    public long MigrationCount => Interlocked.Read(ref _migrated);
+    public long MigrationCount => (long)_migrations.GetAllLabelValues().Sum(l => _migrations.WithLabels(l).Value);
 
     public static string Label(Decision decision) => decision switch
     {
@@ -193,7 +192,6 @@ internal sealed class GatewayMetrics
     public void Migrated(VersionId from, VersionId to, TimeSpan waited)
     {
         _migrations.WithLabels(from.ToString(), to.ToString(), "weight").Inc();
-        Interlocked.Increment(ref _migrated);
         _barrier.WithLabels("passed").Inc();
         _barrierWait.Observe(waited.TotalSeconds);
     }

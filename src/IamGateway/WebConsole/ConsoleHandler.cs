@@ -14,7 +14,7 @@ namespace IamGateway.WebConsole;
 internal sealed class ConsoleHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
     ConsoleTokens tokens, Replica replica)
-    : SignInAuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    : SignOutAuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string Name = "Console";
     public const string CookieName = "iamgateway-console";
@@ -47,15 +47,6 @@ internal sealed class ConsoleHandler(
             return false;
         http.Response.Cookies.Append(CookieNameFor(http.Request), token, Cookie(http.Request));
         return true;
-    }
-
-    protected override Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
-    {
-        var role = AdminAuthentication.Role(user);
-        if (user.Identity?.Name is not { } name || role is null
-            || !TrySignIn(Context, ConsoleTokens.OpenIdConnectSource, name, role))
-            throw new AuthenticationFailureException("The identity has no name or no role.");
-        return Task.CompletedTask;
     }
 
     protected override Task HandleSignOutAsync(AuthenticationProperties? properties)

@@ -22,7 +22,7 @@ internal static class ConsolePipeline
         var files = app.Services.GetRequiredService<ConsoleFiles>();
         app.Use(async (http, next) =>
         {
-            // For what is made of it only: whether the cookie is Secure, and where a provider sends the browser back.
+            // For what is made of it only: whether the cookie is Secure.
             if (http.Request.Headers["X-Forwarded-Proto"] is ["https"])
                 http.Request.Scheme = "https";
             var headers = http.Response.Headers;

@@ -14,7 +14,6 @@ namespace IamGateway.WebConsole;
 internal sealed class ConsoleTokens(GatewaySettings settings, Replica replica, TimeProvider time)
 {
     public const string ApiKeySource = "ApiKey";
-    public const string OpenIdConnectSource = "OpenIdConnect";
 
     /// <summary>A working day with a night's upgrade behind it.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);

@@ -114,16 +114,6 @@ internal sealed class AffinitySite : IAsyncDisposable
         }
     }
 
-    public static async Task UntilAsync(Func<Task<bool>> condition, string what)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (!await condition())
-        {
-            Assert.False(patience.IsCancellationRequested, $"In vain: {what}.");
-            await Task.Delay(20, CancellationToken.None);
-        }
-    }
-
     public DemoIamInstance Instance(string name) => _instances.Single(i => i.Name == name);
 
     public async ValueTask DisposeAsync()

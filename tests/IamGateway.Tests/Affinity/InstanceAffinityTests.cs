@@ -5,6 +5,7 @@ using IamGateway.Routing;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Servers;
 using static IamGateway.Tests.Affinity.AffinitySite;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Affinity;
 
@@ -43,9 +44,9 @@ public sealed class InstanceAffinityTests
             await users[i].LogInAsync(site.A, site.B);
         }
 
-        await UntilAsync(async () => await SessionsAsync(site.A) == 6 && await SessionsAsync(site.B) == 6, "six");
+        await UntilAsync(async () => await SessionsAsync(site.A) == 6 && await SessionsAsync(site.B) == 6);
         await users[0].LogOutAsync(site.B);
-        await UntilAsync(async () => await SessionsAsync(site.A) == 5, "five");
+        await UntilAsync(async () => await SessionsAsync(site.A) == 5);
     }
 
     private static async Task<long> SessionsAsync(Gateway gateway)
@@ -82,7 +83,7 @@ public sealed class InstanceAffinityTests
         site.NetworkOfB.Heal();
         await site.A.Service<StoreOutbox>().FlushAsync(CancellationToken.None);
         await UntilAsync(
-            async () => (await user.SendAsync(site.B, HttpMethod.Get, "/api/me")).Refusal is null, "the store is back");
+            async () => (await user.SendAsync(site.B, HttpMethod.Get, "/api/me")).Refusal is null);
         Assert.Equal(whereLate, await late.WhereAsync(site.B));
     }
 
@@ -233,8 +234,7 @@ public sealed class InstanceAffinityTests
         await site.DrainAsync("a");
         await UntilAsync(
             async () => (await InstanceAsync(site.A, "a")).GetProperty("drain") is var drain
-                && drain.GetProperty("connections").GetInt32() == 1 && drain.GetProperty("sessions").GetInt64() > 0,
-            "the drain is known everywhere");
+                && drain.GetProperty("connections").GetInt32() == 1 && drain.GetProperty("sessions").GetInt64() > 0);
         await EchoAsync(socket);
 
         await EndAllAsync(site, "a", user);

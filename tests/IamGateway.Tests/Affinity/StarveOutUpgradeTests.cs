@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using IamGateway.Routing;
 using IamGateway.Tests.Servers;
 using static IamGateway.Tests.Affinity.AffinitySite;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Affinity;
 
@@ -21,7 +22,7 @@ public sealed class StarveOutUpgradeTests
         var sessions = new ConcurrentQueue<(string Instance, bool IsAfter)>();
         var isAfter = false;
         var users = Enumerable.Range(0, Users).Select(UseAsync).ToArray();
-        await UntilAsync(() => Task.FromResult(sessions.Count > Users || Failed()), "users are there");
+        await UntilAsync(() => sessions.Count > Users || Failed());
 
         await site.A.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
         foreach (var old in (string[])["a", "b"])
@@ -31,7 +32,7 @@ public sealed class StarveOutUpgradeTests
             Assert.True(status == 200, instance.ToString());
             var requests = site.Instance(old).Requests;
             var before = sessions.Count;
-            await UntilAsync(() => Task.FromResult(sessions.Count > before + Users || Failed()), "users go on");
+            await UntilAsync(() => sessions.Count > before + Users || Failed());
             Assert.Equal(requests, site.Instance(old).Requests);
         }
 
@@ -41,7 +42,7 @@ public sealed class StarveOutUpgradeTests
         foreach (var old in (string[])["a", "b"])
             await site.Instance(old).DisposeAsync();
         isAfter = true;
-        await UntilAsync(() => Task.FromResult(sessions.Count(s => s.IsAfter) > Users || Failed()), "users stay");
+        await UntilAsync(() => sessions.Count(s => s.IsAfter) > Users || Failed());
         await stop.CancelAsync();
         await Task.WhenAll(users);
 

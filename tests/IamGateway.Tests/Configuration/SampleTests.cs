@@ -10,10 +10,6 @@ namespace IamGateway.Tests.Configuration;
 /// </summary>
 public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
 {
-    /// <summary>Settings that are read and checked and have no effect yet.</summary>
-    private static readonly string[] NotBuilt =
-        [];
-
     public static TheoryData<string> Samples() =>
         [.. Repository.Files("config", "*.json").Select(f => Path.GetFileName(f))];
 
@@ -28,17 +24,6 @@ public sealed class SampleTests(RedisServer redis) : IClassFixture<RedisServer>
         Assert.Empty(problems.Lines);
         Assert.NotNull(settings);
         Assert.Equal(2, settings.Versions.Count);
-    }
-
-    [Theory]
-    [MemberData(nameof(Samples))]
-    public void Sample_Keys_NoneWithoutEffect(string sample)
-    {
-        var keys = Load(sample).GetSection("IamGateway").AsEnumerable(makePathsRelative: true).Select(s => s.Key);
-
-        Assert.DoesNotContain(keys, k => NotBuilt.Any(n =>
-            k == n || k.StartsWith(n + ":", StringComparison.Ordinal)
-                || k.EndsWith(":" + n, StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -1,13 +1,8 @@
 using IamGateway.Drains;
 using IamGateway.Forwarding;
-using IamGateway.Instances;
-using IamGateway.Pins;
-using IamGateway.Recording;
 using IamGateway.Reports;
-using IamGateway.Routing;
 using IamGateway.Tests.Pins;
 using IamGateway.Tests.Routing;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IamGateway.Tests.Drains;
@@ -29,33 +24,18 @@ public sealed class DrainWatchTests : IAsyncLifetime
             var rig = new ReplicaRig(_routing, new FakePinStore());
             _rigs.Add(rig);
             await rig.StartAsync(name);
-            var reports = Reports(rig, out var table, out var connections);
-            _reports.Add(reports);
+            var reporting = rig.ReportsOn(_store, _time);
+            rig.Replica.Adopted += () => reporting.Table.Apply(rig.Replica.View.State);
+            _reports.Add(reporting.Reports);
             if (name == "a")
             {
-                var census = new SessionCensus(
-                    new FakePinStore(), rig.Replica, rig.Settings, new GatewayMetrics(), _time,
-                    NullLogger<SessionCensus>.Instance);
-                _watch = new DrainWatch(rig.Replica, table, reports, census, connections, rig.Settings, _time);
+                _watch = new DrainWatch(
+                    rig.Replica, reporting.Table, reporting.Reports, reporting.Census, reporting.Connections,
+                    rig.Settings, _time);
             }
         }
 
         await AgreeAsync();
-    }
-
-    private ReplicaReports Reports(ReplicaRig rig, out InstanceTable table, out OpenConnections connections)
-    {
-        var metrics = new GatewayMetrics();
-        var instances = table = new InstanceTable(rig.Settings);
-        rig.Replica.Adopted += () => instances.Apply(rig.Replica.View.State);
-        var router = new SessionRouter(
-            rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
-        connections = new OpenConnections(
-            rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
-        return new ReplicaReports(
-            _store, rig.Replica, rig.InFlight, table, connections,
-            new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time), metrics,
-            _time);
     }
 
     public async ValueTask DisposeAsync()

@@ -81,6 +81,7 @@ public sealed class RequestTargetTests
 
     [Theory]
     [InlineData("PathRemovePrefix", "/x", "/x/a%7e?b=%7E", "/a~?b=%7E")]
+    [InlineData("PathSet", "/Y/a", "/y/a?b=%7E", "/Y/a?b=%7E")]
     [InlineData("PathPrefix", "/y", "/a?b=%7E", "/y/a?b=%7E")]
     public async Task Target_ChangedByTheRoute_KeepsWhatIsNotChanged(
         string transform, string value, string target, string expected)

@@ -1,12 +1,7 @@
-using IamGateway.Forwarding;
-using IamGateway.Instances;
-using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Reports;
-using IamGateway.Routing;
 using IamGateway.Tests.Pins;
 using IamGateway.Tests.Routing;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IamGateway.Tests.Reports;
@@ -28,13 +23,9 @@ public sealed class HistoryTests : IAsyncLifetime
         await StartAsync("b");
         var rig = _rigs[0];
         Assert.True(await rig.Replica.WaitForAsync(s => s.Replicas.Length == 2, ReplicaRig.Patience));
-        var metrics = new GatewayMetrics();
-        _reports = ReportsOf(rig, metrics);
-        _history = new History(
-            _reports, rig.Replica,
-            new SessionCensus(
-                new FakePinStore(), rig.Replica, rig.Settings, metrics, _time, NullLogger<SessionCensus>.Instance),
-            _time);
+        var reporting = rig.ReportsOn(_store, _time);
+        _reports = reporting.Reports;
+        _history = new History(_reports, rig.Replica, reporting.Census, _time);
     }
 
     public async ValueTask DisposeAsync()
@@ -50,18 +41,6 @@ public sealed class HistoryTests : IAsyncLifetime
         var rig = new ReplicaRig(_routing, new FakePinStore());
         _rigs.Add(rig);
         await rig.StartAsync(name);
-    }
-
-    private ReplicaReports ReportsOf(ReplicaRig rig, GatewayMetrics metrics)
-    {
-        var table = new InstanceTable(rig.Settings);
-        var router = new SessionRouter(
-            rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
-        var connections = new OpenConnections(
-            rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
-        var recorder = new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time);
-        return new ReplicaReports(
-            _store, rig.Replica, rig.InFlight, table, connections, recorder, metrics, _time);
     }
 
     /// <summary>What "b" has counted by now, and the look at it five seconds later.</summary>

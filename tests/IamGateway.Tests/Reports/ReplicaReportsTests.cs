@@ -1,13 +1,8 @@
-using IamGateway.Configuration;
 using IamGateway.Forwarding;
-using IamGateway.Instances;
-using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Reports;
-using IamGateway.Routing;
 using IamGateway.Tests.Pins;
 using IamGateway.Tests.Routing;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IamGateway.Tests.Reports;
@@ -42,17 +37,8 @@ public sealed class ReplicaReportsTests : IAsyncLifetime
 
     private (ReplicaReports Reports, RequestRecorder Recorder, GatewayMetrics Metrics) Of(ReplicaRig rig)
     {
-        var metrics = new GatewayMetrics();
-        var recorder = new RequestRecorder(metrics, new AccessLog(rig.Settings, NullLoggerFactory.Instance), _time);
-        var table = new InstanceTable(rig.Settings);
-        var router = new SessionRouter(
-            rig.Replica, new FakePinStore(), rig.Outbox, rig.Settings, metrics, _time, new Random(1));
-        var connections = new OpenConnections(
-            rig.Replica, table, router, rig.Settings, _time, new Random(1), NullLogger<OpenConnections>.Instance);
-        return (
-            new ReplicaReports(
-                _store, rig.Replica, rig.InFlight, table, connections, recorder, metrics, _time),
-            recorder, metrics);
+        var reporting = rig.ReportsOn(_store, _time);
+        return (reporting.Reports, reporting.Recorder, reporting.Metrics);
     }
 
     [Fact]

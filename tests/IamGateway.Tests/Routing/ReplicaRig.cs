@@ -3,8 +3,10 @@ using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Reports;
 using IamGateway.Routing;
 using IamGateway.Sessions;
+using IamGateway.Tests.Pins;
 using IamGateway.Tests.Servers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -77,6 +79,27 @@ internal sealed class ReplicaRig : IAsyncDisposable
         request.Ordinal = 1;
         return request;
     }
+
+    /// <summary>What this replica reports and reads on a store of reports.</summary>
+    public Reporting ReportsOn(IReportStore store, TimeProvider time)
+    {
+        var metrics = new GatewayMetrics();
+        var recorder = new RequestRecorder(metrics, new AccessLog(Settings, NullLoggerFactory.Instance), time);
+        var table = new InstanceTable(Settings);
+        var router = new SessionRouter(
+            Replica, new FakePinStore(), Outbox, Settings, metrics, time, new Random(1));
+        var connections = new OpenConnections(
+            Replica, table, router, Settings, time, new Random(1), NullLogger<OpenConnections>.Instance);
+        var census = new SessionCensus(
+            new FakePinStore(), Replica, Settings, metrics, time, NullLogger<SessionCensus>.Instance);
+        return new Reporting(
+            new ReplicaReports(store, Replica, InFlight, table, connections, recorder, metrics, time), recorder,
+            metrics, table, connections, census);
+    }
+
+    public sealed record Reporting(
+        ReplicaReports Reports, RequestRecorder Recorder, GatewayMetrics Metrics, InstanceTable Table,
+        OpenConnections Connections, SessionCensus Census);
 
     public static TimeSpan Patience => TimeSpan.FromSeconds(20);
 

@@ -17,8 +17,8 @@ namespace IamGateway.Tests.Admin;
 public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     private const string RedisPassword = "redis-password-4711";
-    private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
-    private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
+    private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private readonly List<string> _secrets = [RedisPassword, Gateway.Key];
 
     [Theory]

@@ -11,7 +11,7 @@ namespace IamGateway.Tests.Admin;
 public sealed class SilentReplicaTests(RedisServer redis) : IClassFixture<RedisServer>, IAsyncLifetime
 {
     private const string HalfAndHalf = """{"8.2.1":50,"8.3.0":50}""";
-    private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private readonly string _prefix = $"t{Guid.NewGuid():N}"[..12];
     private readonly List<DemoIamInstance> _iam = [];
     private Gateway _gateway = null!;

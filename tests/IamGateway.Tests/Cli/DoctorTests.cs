@@ -100,7 +100,7 @@ public sealed class DoctorTests : IAsyncLifetime
     [Fact]
     public async Task Doctor_NobodyAnswersWithJson_PrintsTheFinding()
     {
-        var url = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}");
+        var url = new Uri($"http://127.0.0.1:{Ports.Next()}");
 
         var (code, output, _) = await IamgwRun.AtAsync(url, "doctor", "--json");
 

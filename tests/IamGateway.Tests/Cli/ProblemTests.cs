@@ -60,7 +60,7 @@ public sealed class ProblemTests : IAsyncLifetime
     [Fact]
     public async Task Address_WhereNobodyListens_EndsWith3AndNamesIt()
     {
-        var url = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}");
+        var url = new Uri($"http://127.0.0.1:{Ports.Next()}");
 
         var (code, _, errors) = await IamgwRun.AtAsync(url, "status");
 

@@ -121,7 +121,7 @@ public sealed class OddInstanceTests : IAsyncLifetime
         });
         var settings = Backend.Settings(good);
         settings["ReverseProxy:Clusters:iam:Destinations:dead:Address"] =
-            $"http://127.0.0.1:{ServerProcess.FreePort()}";
+            $"http://127.0.0.1:{Ports.Next()}";
         settings["ReverseProxy:Clusters:iam:Destinations:dead:Metadata:Version"] = "8.2.1";
         settings["ReverseProxy:Clusters:iam:LoadBalancingPolicy"] = "RoundRobin";
         await using var gateway = await Gateway.StartAsync([], settings);

@@ -12,7 +12,7 @@ namespace IamGateway.Tests.Instances;
 /// <summary>One name for each version, as a headless service of Kubernetes has: through a whole upgrade.</summary>
 public sealed class HeadlessServiceTests : IAsyncLifetime
 {
-    private readonly int _port = ServerProcess.FreePort();
+    private readonly int _port = Ports.Next();
     private readonly List<Backend> _pods = [];
     private readonly HttpClient _client = new();
     private IPAddress[] _old = [];

@@ -15,8 +15,8 @@ internal sealed class OidcSite(OidcKind kind, IReadOnlyDictionary<string, string
     private const string Prefix = "op:";
     private readonly RedisServer _redis = new();
     private readonly List<IOidcProvider> _providers = [];
-    private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
-    private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
+    private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private readonly HttpMessageInvoker _http = new(
         new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
     private Gateway? _gateway;

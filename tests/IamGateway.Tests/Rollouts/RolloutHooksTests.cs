@@ -216,7 +216,7 @@ public sealed class RolloutHooksTests : IAsyncLifetime
     public async Task Secrets_OfWebhooks_StandNowhereInTheLogOrTheAnswers()
     {
         _receiver.Answer = _ => (500, "no");
-        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var admin = $"http://127.0.0.1:{Ports.Next()}";
         await using var site = await RolloutSite.StartAsync();
         await using var process = GatewayProcess.Start(Gateway.Arguments(site.Instances, new Dictionary<string, string?>
         {

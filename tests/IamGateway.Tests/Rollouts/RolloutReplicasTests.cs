@@ -16,8 +16,8 @@ public sealed class RolloutReplicasTests(RedisServer redis) : IClassFixture<Redi
         "steps":[{"weight":50,"hold":"manual"},{"weight":100,"hold":"0s"}],"analysis":{"minRequests":0}
         """;
 
-    private readonly string _address = $"http://127.0.0.1:{ServerProcess.FreePort()}";
-    private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _address = $"http://127.0.0.1:{Ports.Next()}";
+    private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
     private readonly Dictionary<string, string?> _settings = new()
     {
         ["ConnectionStrings:Redis"] = redis.ConnectionString,

@@ -27,7 +27,7 @@ internal sealed class PrometheusServer : IAsyncDisposable
         var file = Path.Combine(directory.FullName, "prometheus.yml");
         await File.WriteAllTextAsync(file, configuration);
         File.Copy(Repository.Path("config/prometheus/alerts.yml"), Path.Combine(directory.FullName, "alerts.yml"));
-        var port = ServerProcess.FreePort();
+        var port = Ports.Next();
         var process = ServerProcess.Start(
             "prometheus",
             [

@@ -8,7 +8,7 @@ public sealed class RedisServer : IAsyncLifetime
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-redis-");
     private ServerProcess? _process;
 
-    public int Port { get; } = ServerProcess.FreePort();
+    public int Port { get; } = Ports.Next();
 
     /// <summary>As <c>ConnectionStrings:Redis</c>.</summary>
     public string ConnectionString => $"127.0.0.1:{Port}";

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 
 namespace IamGateway.Tests.Servers;
@@ -21,14 +19,6 @@ internal sealed class ServerProcess : IAsyncDisposable
             lock (_output)
                 return _output.ToString();
         }
-    }
-
-    /// <summary>A port that was free a moment ago, from the system.</summary>
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     public static ServerProcess Start(

@@ -18,7 +18,7 @@ public sealed class ConfigurationLayersTests : IDisposable
     public async Task Config_File_IsBelowTheEnvironmentWhichIsBelowTheCommandLine(
         string? environment, string? commandLine, string expected)
     {
-        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var admin = $"http://127.0.0.1:{Ports.Next()}";
         var hash = AdminServer.Sha256(AdminServer.ViewerKey);
         var file = Path.Combine(_directory.FullName, "gateway.json");
         await File.WriteAllTextAsync(

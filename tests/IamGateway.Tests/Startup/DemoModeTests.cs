@@ -11,8 +11,8 @@ namespace IamGateway.Tests.Startup;
 public sealed partial class DemoModeTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-demo-");
-    private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
-    private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
+    private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private ServerProcess _process = null!;
 
     public async ValueTask InitializeAsync()

@@ -12,8 +12,8 @@ internal static class GatewayProcess
     public static Dictionary<string, string?> Minimal() => new()
     {
         ["environment"] = "Production",
-        ["Kestrel:Endpoints:Proxy:Url"] = $"http://127.0.0.1:{ServerProcess.FreePort()}",
-        ["Kestrel:Endpoints:Admin:Url"] = $"http://127.0.0.1:{ServerProcess.FreePort()}",
+        ["Kestrel:Endpoints:Proxy:Url"] = $"http://127.0.0.1:{Ports.Next()}",
+        ["Kestrel:Endpoints:Admin:Url"] = $"http://127.0.0.1:{Ports.Next()}",
         ["IamGateway:Store:StateFile"] = "",
         ["IamGateway:Sessions:0:Name"] = "session",
         ["IamGateway:Sessions:0:Cookie"] = "IAM_SESSION",

@@ -11,7 +11,7 @@ public sealed class HealthCheckTests : IDisposable
     [Fact]
     public async Task HealthCheck_GatewayThatIsReady_IsSuccess()
     {
-        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var admin = $"http://127.0.0.1:{Ports.Next()}";
         await using var process = GatewayProcess.Start(
             GatewayProcess.Arguments(("Kestrel:Endpoints:Admin:Url", admin)));
         await process.UntilReadyAsync(admin);
@@ -32,7 +32,7 @@ public sealed class HealthCheckTests : IDisposable
     public async Task HealthCheck_NobodyListens_IsFailureWithOneLine()
     {
         var (exitCode, errors, _) = await GatewayProcess.RunAsync(
-            ["healthcheck", $"--Kestrel:Endpoints:Admin:Url=http://127.0.0.1:{ServerProcess.FreePort()}"]);
+            ["healthcheck", $"--Kestrel:Endpoints:Admin:Url=http://127.0.0.1:{Ports.Next()}"]);
 
         Assert.Equal(1, exitCode);
         Assert.Contains("does not answer", Assert.Single(errors), StringComparison.Ordinal);

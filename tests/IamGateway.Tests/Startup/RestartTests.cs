@@ -72,7 +72,7 @@ public sealed class RestartTests(RedisServer redis) : IClassFixture<RedisServer>
     [Fact]
     public async Task StateFile_ProcessKilled_WeightsAreThere()
     {
-        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var admin = $"http://127.0.0.1:{Ports.Next()}";
         var settings = OnFile();
         settings["Kestrel:Endpoints:Admin:Url"] = admin;
         await using (var process = GatewayProcess.Start(Gateway.Arguments(_iam, settings)))
@@ -99,7 +99,7 @@ public sealed class RestartTests(RedisServer redis) : IClassFixture<RedisServer>
     {
         var settings = OnFile();
         settings["IamGateway:RequestTimeout"] = "00:00:01";
-        var admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+        var admin = $"http://127.0.0.1:{Ports.Next()}";
         settings["Kestrel:Endpoints:Admin:Url"] = admin;
         await using (var process = GatewayProcess.Start(Gateway.Arguments(_iam, settings)))
             await process.UntilReadyAsync(admin);

@@ -15,7 +15,7 @@ public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<Redis
     private readonly (string Proxy, string Admin)[] _addresses =
     [
         .. Enumerable.Range(0, 2).Select(_ => (
-            $"http://127.0.0.1:{ServerProcess.FreePort()}", $"http://127.0.0.1:{ServerProcess.FreePort()}")),
+            $"http://127.0.0.1:{Ports.Next()}", $"http://127.0.0.1:{Ports.Next()}")),
     ];
 
     private readonly ConcurrentQueue<string> _failures = new();

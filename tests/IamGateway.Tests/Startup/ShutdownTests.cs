@@ -9,8 +9,8 @@ namespace IamGateway.Tests.Startup;
 /// <summary>SIGTERM, as Docker and Kubernetes send it.</summary>
 public sealed class ShutdownTests(RedisServer redis) : IClassFixture<RedisServer>, IAsyncLifetime
 {
-    private readonly string _proxy = $"http://127.0.0.1:{ServerProcess.FreePort()}";
-    private readonly string _admin = $"http://127.0.0.1:{ServerProcess.FreePort()}";
+    private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
+    private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private readonly string _prefix = $"t{Guid.NewGuid():N}"[..12];
     private DemoIamInstance _iam = null!;
 

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace IamGateway.Tests.Chaos;
+namespace IamGateway.Tests.Servers;
 
 /// <summary>
-/// Ports for servers that are killed and come back on the same one: below the range from which the system takes the
-/// ports of outgoing connections, so that none of those sits on it meanwhile.
+/// Ports for servers that are to listen on one that is known before, or come back on the same one: below the range from
+/// which the system takes ports, so that no connection and no other server sits on it meanwhile.
 /// </summary>
 internal static class Ports
 {

@@ -223,7 +223,8 @@ internal sealed class GatewayPipeline(
     /// <summary>No active version has an instance: on to the version that has taken their place, if one has.</summary>
     private async ValueTask<bool> SucceedAsync(HttpContext http, GatewayRequest request)
     {
-        if (request.Refusal != RefusalCode.NoInstance || !await succession.TakesOverAsync(request.Instances))
+        if (request.Refusal != RefusalCode.NoInstance
+            || !await succession.TakesOverAsync(request, Usable(http, request)))
             return false;
         request.Refusal = RefusalCode.None;
         request.IsOut = false;

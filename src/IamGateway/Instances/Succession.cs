@@ -1,4 +1,5 @@
 using IamGateway.Configuration;
+using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Routing;
 using Microsoft.Extensions.Logging;
@@ -16,11 +17,15 @@ internal sealed partial class Succession(
     private readonly Lock _lock = new();
     private Task _activation = Task.CompletedTask;
 
-    /// <summary>Waits until a version that can serve has taken over; false: there is none, or it could not.</summary>
-    public async ValueTask<bool> TakesOverAsync(VersionInstances usable)
+    /// <summary>
+    /// Waits until a version that can serve has taken over, so that the request is to be decided anew; false: there is
+    /// none, or it could not.
+    /// </summary>
+    public async ValueTask<bool> TakesOverAsync(GatewayRequest request, VersionInstances usable)
     {
+        // Another request may have brought it about after this one was decided.
         if (Successor(usable) is not { } version)
-            return false;
+            return !ReferenceEquals(request.View, replica.View);
         Task activation;
         lock (_lock)
         {

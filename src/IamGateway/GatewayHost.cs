@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using IamGateway.Admin;
 using IamGateway.Configuration;
+using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
@@ -188,13 +189,14 @@ internal static class GatewayHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // An IAM's uploads and answers have no size that the gateway could know.
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Configure(GatewayConfiguration.Listener(builder.Configuration, "Proxy", DefaultProxyUrl));
+            kestrel.UseLimits(settings);
+            kestrel.ApplicationServices.GetRequiredService<Listeners>().Configure(
+                kestrel, GatewayConfiguration.Listener(builder.Configuration, "Proxy", DefaultProxyUrl));
         });
         builder.Services.Configure<HostOptions>(
             o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
         var app = builder.Build();
+        app.UseEdge();
         app.UseLeaving();
         app.UseWebSockets();
         app.MapReverseProxy(proxy =>

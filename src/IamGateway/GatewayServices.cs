@@ -2,6 +2,7 @@ using System.Net;
 using IamGateway.Admin;
 using IamGateway.Configuration;
 using IamGateway.Drains;
+using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
@@ -41,6 +42,7 @@ internal static class GatewayServices
         services.AddSingleton<VersionProbe>();
         services.AddSingleton<InstanceTruth>();
         services.AddSingleton<ProvenConnector>();
+        services.AddSingleton<InstanceTls>();
         services.AddSingleton<Succession>();
         services.AddSingleton<PinRepair>();
         services.AddSingleton<StoreOutbox>();
@@ -56,6 +58,7 @@ internal static class GatewayServices
         services.AddSingleton<Retries>();
         services.AddSingleton<OpenConnections>();
         services.AddSingleton<GatewayTransforms>();
+        services.AddEdge();
         services.AddSingleton<SessionCensus>();
         services.AddSingleton<ReplicaReports>();
         services.AddSingleton<RolloutHttp>();

@@ -1,5 +1,6 @@
 using IamGateway.Configuration;
 using IamGateway.Drains;
+using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
@@ -45,7 +46,8 @@ internal sealed class AdminHost(
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 256 * 1024;
-            kestrel.Configure(GatewayConfiguration.Listener(configuration, "Admin", GatewayHost.DefaultAdminUrl));
+            gateway.GetRequiredService<Listeners>().Configure(
+                kestrel, GatewayConfiguration.Listener(configuration, "Admin", GatewayHost.DefaultAdminUrl));
         });
         Share<GatewaySettings>(builder);
         Share<Replica>(builder);

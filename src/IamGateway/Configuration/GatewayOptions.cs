@@ -30,6 +30,10 @@ internal sealed class GatewayOptions
 
     public EdgeOptions Edge { get; set; } = new();
 
+    public LimitOptions Limits { get; set; } = new();
+
+    public InstanceTlsOptions InstanceTls { get; set; } = new();
+
     /// <summary>
     /// Version: any instance of the session's version. Instance: the same one (IAM with sessions in its own memory).
     /// </summary>
@@ -185,22 +189,6 @@ internal sealed class AccessLogOptions
     /// The share of requests that get a line; above 0 those that failed get one in any case. 0 to 1, default 0.
     /// </summary>
     public double Share { get; set; }
-}
-
-internal enum AmbiguousPaths
-{
-    Forward,
-    Refuse,
-}
-
-/// <summary>The section <c>IamGateway:Edge</c>: what is accepted from clients.</summary>
-internal sealed class EdgeOptions
-{
-    /// <summary>
-    /// What becomes of paths that the IAM might read differently (dot segments, escaped separators, parameters):
-    /// forwarded as they came and never taken for stateless, or refused. Default: Forward.
-    /// </summary>
-    public AmbiguousPaths AmbiguousPaths { get; set; }
 }
 
 /// <summary>The section <c>IamGateway:Dns</c>.</summary>

@@ -40,6 +40,8 @@ internal static class GatewaySettingsReader
         CheckAdmin(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
         RolloutOptionsChecker.Check(options.Rollout, problems);
+        EdgeOptionsChecker.Check(options.Edge, options.Limits, problems);
+        EdgeOptionsChecker.Check(options.InstanceTls, problems);
         if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
             problems.Add($"{Section}:TestOnly:DisabledRules",
                 "rules of the guarantee can be switched off in the environment Test only; remove it.");

@@ -41,4 +41,10 @@ internal enum RefusalCode
 
     /// <summary>The IAM might read the path differently, and the operator wants no such request.</summary>
     AmbiguousPath,
+
+    /// <summary>Its body is longer than the operator allows.</summary>
+    BodyTooLarge,
+
+    /// <summary>Its client sends more requests of unknown sessions than the operator allows.</summary>
+    TooManyNewSessions,
 }

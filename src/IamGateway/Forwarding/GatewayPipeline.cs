@@ -1,4 +1,5 @@
 using IamGateway.Configuration;
+using IamGateway.Edge;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Recording;
@@ -17,8 +18,8 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
-    SessionPlaces places, Witness witness, InstanceTable instances, Succession succession, Retries retries,
-    RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
+    SessionPlaces places, Witness witness, Admission admission, InstanceTable instances, Succession succession,
+    Retries retries, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -37,8 +38,8 @@ internal sealed class GatewayPipeline(
             http.Features.Set(request);
             if (!replica.CanServe)
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
-            else if (settings.Options.Edge.AmbiguousPaths == AmbiguousPaths.Refuse && RequestTarget.IsAmbiguous(http))
-                SessionRouter.Refuse(request, RefusalCode.AmbiguousPath);
+            else if (admission.Judge(http) is var code and not RefusalCode.None)
+                SessionRouter.Refuse(request, code);
             else
                 await DecideAsync(http, proxy, request);
             if (request.Refusal == RefusalCode.NoInstance)
@@ -71,8 +72,16 @@ internal sealed class GatewayPipeline(
             await places.FindAsync(request);
         if (request.Refusal != RefusalCode.None)
             return;
+        if (!isStateless && !admission.MayBegin(http, request, replica.View))
+        {
+            SessionRouter.Refuse(request, RefusalCode.TooManyNewSessions);
+            return;
+        }
+
         request.Instances = Usable(proxy.AvailableDestinations, proxy.Cluster.Config, request);
         await router.DecideAsync(request, isStateless, IsHold(http.Request.Path));
+        if (request.Decision == Decision.Unknown)
+            admission.Count(http);
         if (request.Stripped is null)
             return;
         StrippedHandles.Remove(http, request, settings.Sessions);

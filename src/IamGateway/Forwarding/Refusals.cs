@@ -49,6 +49,10 @@ internal static class Refusals
             RefusalCode.AmbiguousPath => (
                 400, "Ambiguous path",
                 "The path has dot segments, parameters, empty segments or escaped separators; send it without.", null),
+            RefusalCode.BodyTooLarge => (
+                413, "Body too large", "The request's body is longer than is allowed here.", null),
+            RefusalCode.TooManyNewSessions => (
+                429, "Too many new sessions", "This client begins too many sessions; try again later.", "2"),
             _ => (503, "Not ready", "The gateway does not know yet where sessions are; try again.", "1"),
         };
 }

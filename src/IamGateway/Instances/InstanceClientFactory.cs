@@ -8,7 +8,7 @@ namespace IamGateway.Instances;
 /// Makes YARP's HTTP clients: for the IAM's cluster one for each version, see <see cref="InstanceClients"/>.
 /// </summary>
 internal sealed class InstanceClientFactory(
-    GatewaySettings settings, VersionProbe probe, ProvenConnector connector, InstanceTruth truth,
+    GatewaySettings settings, VersionProbe probe, ProvenConnector connector, InstanceTruth truth, InstanceTls tls,
     ILogger<ForwarderHttpClientFactory> logger)
     : IForwarderHttpClientFactory
 {
@@ -27,12 +27,19 @@ internal sealed class InstanceClientFactory(
             NewMetadata = context.NewMetadata,
         };
         return new InstanceClients(
-            new Handlers(logger, handler => truth.Tls = handler.SslOptions).CreateClient(anew),
+            new Handlers(logger, Follow).CreateClient(anew),
             version => new Handlers(logger, handler => Prove(handler, version)).CreateClient(anew));
+    }
+
+    private void Follow(SocketsHttpHandler handler)
+    {
+        tls.Apply(handler.SslOptions);
+        truth.Tls = handler.SslOptions;
     }
 
     private void Prove(SocketsHttpHandler handler, VersionId version)
     {
+        tls.Apply(handler.SslOptions);
         handler.ConnectCallback = (context, cancellation) => probe.IsConfigured
             ? connector.ConnectAsync(context, handler.SslOptions, version, cancellation)
             : ProvenConnector.ConnectUnprovenAsync(context, handler.SslOptions, cancellation);

@@ -72,6 +72,12 @@ internal sealed record ClaimTerms
     public required TimeSpan SessionTtl { get; init; }
 
     /// <summary>
+    /// How long a record is kept whose session nobody has seen begin, unless it is used again: its handle may be
+    /// invented. Without the record the session goes to the newest version, where it is.
+    /// </summary>
+    public required TimeSpan UnknownTtl { get; init; }
+
+    /// <summary>
     /// Names may be kept for less than <see cref="SessionTtl"/>, so that none may lead through another that goes
     /// earlier.
     /// </summary>

@@ -86,6 +86,8 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
         if (pin != terms.Final)
             return Move(terms, request, renewed, now);
         Put(request.Key, renewed, now, terms);
+        if (!known)
+            renewed.ExpiresAt = now + terms.UnknownTtl;
         return new ClaimReply(ClaimOutcome.Unknown, pin, renewed.Bucket);
     }
 
@@ -284,7 +286,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
                 continue;
             }
 
-            entry.ExpiresAt = now + terms.SessionTtl;
+            (entry.SeenAt, entry.ExpiresAt) = (now, now + terms.SessionTtl);
             if (write.Ordinal > 0 && !terms.StampsAreLate)
                 Raise(entry, terms, write.Ordinal);
             return;
@@ -329,7 +331,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             var now = time.GetUtcNow();
             var root = Root(name, now);
             return new(Get(root, now) is { AliasOf: null } r
-                ? new SessionRecord(root, r.Pin, r.Bucket, r.Leases.Count, now - (r.ExpiresAt - _ttl))
+                ? new SessionRecord(root, r.Pin, r.Bucket, r.Leases.Count, now - r.SeenAt)
                 : null);
         }
     }
@@ -344,15 +346,12 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
         }
     }
 
-    private TimeSpan _ttl;
-
     private SessionRecordState? Get(SessionKey key, DateTimeOffset now) =>
         _entries.TryGetValue(key, out var entry) && !IsExpired(entry, now) ? entry : null;
 
     private void Put(SessionKey key, SessionRecordState entry, DateTimeOffset now, ClaimTerms terms)
     {
-        _ttl = terms.SessionTtl;
-        entry.ExpiresAt = now + terms.SessionTtl;
+        (entry.SeenAt, entry.ExpiresAt) = (now, now + terms.SessionTtl);
         _entries[key] = entry;
     }
 

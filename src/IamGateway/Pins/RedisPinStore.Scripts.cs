@@ -3,7 +3,8 @@ namespace IamGateway.Pins;
 /// <summary>
 /// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing
 /// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
-/// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease).
+/// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease;
+/// "N": nobody saw the session begin, and it was not used again yet).
 /// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
 /// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
@@ -19,8 +20,8 @@ internal sealed partial class RedisPinStore
           return #KEYS < 2 or redis.call('GET', KEYS[2]) == tag
         end
         local function parse(v)
-          local kind, pin, bucket, gen, since, leases = string.match(v, '^([RE])(%d+):(%d+):(%x*):(%d*):(.*)$')
-          return { kind = kind, pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
+          local kind, pin, bucket, gen, since, leases = string.match(v, '^([REN])(%d+):(%d+):(%x*):(%d*):(.*)$')
+          return { kind = kind == 'E' and 'E' or 'R', pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
         end
         local function live(leases, replicas, next)
           local out = {}
@@ -41,7 +42,7 @@ internal sealed partial class RedisPinStore
 
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
-    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest.
+    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
@@ -61,7 +62,11 @@ internal sealed partial class RedisPinStore
           if ARGV[22] == '1' then return {8} end
           if ARGV[21] == '1' then return {6} end
           r.pin = math.max(r.pin, newest); r.gen = ARGV[1]; r.leases = ''; r.since = nil
-          if r.pin == final then put(KEYS[1], r, ARGV[4]); return {9, r.pin, r.bucket} end
+          if r.pin == final then
+            if not known then r.kind = 'N' end
+            put(KEYS[1], r, known and ARGV[4] or ARGV[25])
+            return {9, r.pin, r.bucket}
+          end
         end
         local leases = live(r.leases, ARGV[18], tonumber(ARGV[19]))
         local others, own = 0, false
@@ -120,7 +125,11 @@ internal sealed partial class RedisPinStore
         local v = redis.call('GET', KEYS[1])
         if not v then return 1 end
         if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
-        if ARGV[4] == '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]); return false end
+        if ARGV[4] == '0' then
+          if string.byte(v) == 78 then redis.call('SETRANGE', KEYS[1], 0, 'R') end
+          redis.call('PEXPIRE', KEYS[1], ARGV[3])
+          return false
+        end
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         local r = parse(v)
         if r.gen ~= ARGV[1] then r.leases = ''; r.since = nil end

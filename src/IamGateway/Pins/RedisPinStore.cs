@@ -35,7 +35,7 @@ internal sealed partial class RedisPinStore : IPinStore
             _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest, terms.Top, terms.Final, terms.RaiseTo, terms.Cut,
             request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
-            terms.GenerationAcknowledged, terms.Lowest,
+            terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl,
         ];
         return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
     }
@@ -134,13 +134,15 @@ internal sealed partial class RedisPinStore : IPinStore
                 continue;
             }
 
-            return Parse(name, System.Text.Encoding.ASCII.GetString(bytes), _ttl - (value.Expiry ?? TimeSpan.Zero));
+            var kept = bytes[0] == (byte)'N' ? _unknownTtl : _ttl;
+            return Parse(name, System.Text.Encoding.ASCII.GetString(bytes), kept - (value.Expiry ?? TimeSpan.Zero));
         }
 
         return null;
     }
 
     private TimeSpan _ttl;
+    private TimeSpan _unknownTtl;
 
     private static SessionRecord Parse(SessionKey root, string text, TimeSpan age)
     {
@@ -195,7 +197,7 @@ internal sealed partial class RedisPinStore : IPinStore
         foreach (var read in reads)
         {
             var head = (string?)await read;
-            if (head is ['R' or 'E', .. var rest]
+            if (head is ['R' or 'E' or 'N', .. var rest]
                 && int.TryParse(rest.AsSpan(0, Math.Max(rest.IndexOf(':'), 0)), out var pin))
                 counts[pin] = counts.GetValueOrDefault(pin) + 1;
         }
@@ -249,7 +251,7 @@ internal sealed partial class RedisPinStore : IPinStore
     {
         if (_arguments is { } cached && ReferenceEquals(cached.Terms, terms))
             return cached;
-        _ttl = terms.SessionTtl;
+        (_ttl, _unknownTtl) = (terms.SessionTtl, terms.UnknownTtl);
         return _arguments = new ArgumentCache(terms);
     }
 
@@ -263,6 +265,8 @@ internal sealed partial class RedisPinStore : IPinStore
         public RedisValue RunIds { get; } = terms.RunIds;
 
         public RedisValue Ttl { get; } = (long)terms.SessionTtl.TotalMilliseconds;
+
+        public RedisValue UnknownTtl { get; } = (long)terms.UnknownTtl.TotalMilliseconds;
 
         public RedisValue MaxDeferral { get; } = (long)terms.MaxDeferral.TotalMilliseconds;
 

@@ -26,6 +26,9 @@ internal sealed class SessionRecordState
 
     public DateTimeOffset ExpiresAt { get; set; }
 
+    /// <summary>When it was last extended.</summary>
+    public DateTimeOffset SeenAt { get; set; }
+
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"pin {Pin} bucket {Bucket} leases {Leases.Count}");
 }

@@ -270,11 +270,27 @@ internal sealed partial class SessionRouter
         }
 
         view.Names.TryGet(name, out var known);
+        if (reply.Outcome == ClaimOutcome.Unknown && known.ExtendedAt == 0)
+        {
+            // Its handle may be invented: only one that is used again after a while is kept for long.
+            view.Names.Set(name, new NameCache.Entry(root, final, ExtendedBefore(view.Terms)));
+            return;
+        }
+
         view.Names.Set(name, new NameCache.Entry(root, final, known.ExtendedAt));
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (request[i].Key == name)
                 Extend(view, request[i], 0);
         }
+    }
+
+    /// <summary>
+    /// The time of an extension that makes the next one due while the record of an unknown one lives.
+    /// </summary>
+    private long ExtendedBefore(ClaimTerms terms)
+    {
+        var ago = terms.SessionTtl / 4 - terms.UnknownTtl / 2;
+        return time.GetTimestamp() - (long)(Math.Max(ago.TotalSeconds, 0) * time.TimestampFrequency);
     }
 }

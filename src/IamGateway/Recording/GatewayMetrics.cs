@@ -40,6 +40,8 @@ internal sealed class GatewayMetrics
     private readonly Counter _full;
     private readonly Counter _ignored;
     private readonly Counter _reloads;
+    private readonly Counter _rejected;
+    private readonly Gauge _certificates;
     private readonly Gauge _rollout;
     private readonly Gauge _rolloutWaiting;
     private readonly Gauge _rolloutDue;
@@ -126,14 +128,19 @@ internal sealed class GatewayMetrics
         _reloads = factory.CreateCounter(
             "iamgateway_reloads_total", "Changes of the configured instances while the process runs.", "source",
             "result");
+        _rejected = factory.CreateCounter(
+            "iamgateway_rejected_requests_total", "What the listener rejected before it was a request.", "reason");
+        _certificates = factory.CreateGauge(
+            "iamgateway_certificate_expiry_timestamp_seconds", "When a certificate of this process expires.", "path");
         factory.CreateGauge("iamgateway_build_info", "1, with the version of the gateway.", "version")
             .WithLabels(typeof(GatewayMetrics).Assembly.GetName().Version?.ToString(3) ?? "0.0.0").Set(1);
         _storeUp.Set(1);
-        foreach (var code in Enum.GetValues<RefusalCode>().Where(c => c != RefusalCode.None))
+        foreach (var code in Faults)
             _refusals.WithLabels(Label(code));
         // What alerts watch for its first time must be there before: a counter that begins at 1 has no increase.
         _reloads.WithLabels("file", "rejected");
         _reloads.WithLabels("dns", "failed");
+        _reloads.WithLabels("certificate", "rejected");
         _dropped.WithLabels("name");
     }
 
@@ -144,9 +151,11 @@ internal sealed class GatewayMetrics
 
     /// <summary>Refusals that the gateway or the instances are to blame for, not the end of one session or the
     /// client.</summary>
-    public long RefusalCount => (long)Enum.GetValues<RefusalCode>()
-        .Where(c => c is not (RefusalCode.None or RefusalCode.VersionRevoked or RefusalCode.AmbiguousPath))
-        .Sum(c => _refusals.WithLabels(Label(c)).Value);
+    public long RefusalCount => (long)Faults.Sum(c => _refusals.WithLabels(Label(c)).Value);
+
+    private static IEnumerable<RefusalCode> Faults => Enum.GetValues<RefusalCode>()
+        .Where(c => c is not (RefusalCode.None or RefusalCode.VersionRevoked or RefusalCode.AmbiguousPath
+            or RefusalCode.BodyTooLarge or RefusalCode.TooManyNewSessions));
 
     public long ViolationCount => (long)_violations.Value;
 
@@ -173,6 +182,8 @@ internal sealed class GatewayMetrics
         RefusalCode.NotReady => "not_ready",
         RefusalCode.Forgotten => "replica_forgotten",
         RefusalCode.AmbiguousPath => "ambiguous_path",
+        RefusalCode.BodyTooLarge => "body_too_large",
+        RefusalCode.TooManyNewSessions => "too_many_new_sessions",
         _ => "none",
     };
 
@@ -225,6 +236,12 @@ internal sealed class GatewayMetrics
     public void Webhook(string outcome) => _webhooks.WithLabels(outcome).Inc();
 
     public void Reloaded(string source, string result) => _reloads.WithLabels(source, result).Inc();
+
+    /// <summary>The listener has rejected a request or a connection before it was one of the IAM's.</summary>
+    public void Rejected(string reason) => _rejected.WithLabels(reason).Inc();
+
+    public void CertificateExpires(string path, DateTimeOffset at) =>
+        _certificates.WithLabels(path).Set(Seconds(at));
 
     public void Retried(string reason) => _retries.WithLabels(reason).Inc();
 

@@ -8,6 +8,7 @@ namespace IamGateway.Routing;
 /// <summary>One routing state as a replica applies it: immutable, made once, read by every request.</summary>
 internal sealed class RoutingView
 {
+    private static readonly TimeSpan UnknownTtl = TimeSpan.FromMinutes(10);
     private readonly VersionId?[] _byOrdinal;
 
     public RoutingView(RoutingState state, RoutingView? previous, GatewayOptions options)
@@ -65,6 +66,7 @@ internal sealed class RoutingView
             MaxWait = options.Migration.MaxWait,
             MaxHold = options.Migration.MaxHold,
             SessionTtl = options.Store.SessionTtl,
+            UnknownTtl = options.Store.SessionTtl < UnknownTtl ? options.Store.SessionTtl : UnknownTtl,
             HasLifetimes = options.Sessions.Exists(r => r.Lifetime is not null),
         };
     }

@@ -39,6 +39,9 @@ internal sealed class Witness
 
     public bool IsEnabled => _options.Enabled;
 
+    /// <summary>The most bytes of a request's headers that are the gateway's own cookies.</summary>
+    public int Room => IsEnabled ? _cookies.Sum(i => _names[i]!.Length + Base64Url.GetEncodedLength(Size) + 3) : 0;
+
     // The rule's name may hold what a cookie's may not.
     private string Name(SessionRule rule)
     {

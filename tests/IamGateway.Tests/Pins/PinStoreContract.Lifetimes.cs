@@ -154,4 +154,20 @@ public abstract partial class PinStoreContract
         for (var i = 0; i < 300; i++)
             Assert.Equal(Some.Key(3 * i), await RootAsync(Some.Key(3 * i + 2)));
     }
+
+    [Fact]
+    public async Task Lifetime_RecordOfASessionNobodySawBegin_IsShortUnlessItIsUsed()
+    {
+        var used = Some.Key(4);
+        await ClaimAsync(Some.Rollout, Some.Claim(Session));
+        await ClaimAsync(Some.Rollout, Some.Claim(used));
+
+        await AgeAsync(Some.Rollout.UnknownTtl - TimeSpan.FromMinutes(1));
+        Assert.NotNull(await SeenAsync(Session));
+        await Store.ApplyAsync(Some.Rollout, [Some.Refresh(used)]);
+        await AgeAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Null(await SeenAsync(Session));
+        Assert.Equal((2, 5000, 0), await SeenAsync(used));
+    }
 }

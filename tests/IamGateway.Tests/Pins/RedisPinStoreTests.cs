@@ -35,7 +35,8 @@ public sealed class RedisPinStoreTests(RedisServer server, ITestOutputHelper out
     private async Task<TimeSpan> TtlAsync(SessionKey key) =>
         await _redis.Database.KeyTimeToLiveAsync(Key(key)) ?? TimeSpan.MaxValue;
 
-    private static ClaimTerms Ttl(int hours) => Some.Rollout with { SessionTtl = TimeSpan.FromHours(hours) };
+    private static ClaimTerms Ttl(int hours) =>
+        Some.Rollout with { SessionTtl = TimeSpan.FromHours(hours), UnknownTtl = TimeSpan.FromHours(hours) };
 
     private static void AssertAbout(int hours, TimeSpan ttl) =>
         Assert.InRange(ttl, TimeSpan.FromHours(hours) - TimeSpan.FromMinutes(10), TimeSpan.FromHours(hours));

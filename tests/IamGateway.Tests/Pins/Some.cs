@@ -26,6 +26,7 @@ internal static class Some
         MaxWait = TimeSpan.FromSeconds(5),
         MaxHold = TimeSpan.FromMinutes(15),
         SessionTtl = TimeSpan.FromHours(12),
+        UnknownTtl = TimeSpan.FromMinutes(20),
     };
 
     /// <summary>A version is prepared: sessions are at version 1, nothing is final, nobody moves.</summary>

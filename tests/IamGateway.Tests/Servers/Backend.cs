@@ -1,6 +1,8 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -23,10 +25,15 @@ internal sealed class Backend : IAsyncDisposable
     public Uri Address { get; }
 
     public static async Task<Backend> StartAsync(
-        string version, RequestDelegate handle, int port = 0, string host = "127.0.0.1")
+        string version, RequestDelegate handle, int port = 0, string host = "127.0.0.1",
+        HttpsConnectionAdapterOptions? https = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls($"http://{host}:{port}");
+        builder.WebHost.UseKestrelCore();
+        if (https is null)
+            builder.WebHost.UseUrls($"http://{host}:{port}");
+        else
+            builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Parse(host), port, l => l.UseHttps(https)));
         builder.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.None));
         var app = builder.Build();
         app.UseWebSockets();

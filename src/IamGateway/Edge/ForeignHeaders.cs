@@ -1,0 +1,72 @@
+using IamGateway.Configuration;
+using IamGateway.Sessions;
+using Microsoft.AspNetCore.Http;
+
+namespace IamGateway.Edge;
+
+/// <summary>
+/// Takes out of a request what only a proxy in front may say: who the client is, and which certificate it has shown.
+/// An IAM may believe these without asking who sent them. X-Forwarded-For, -Proto, -Host and -Prefix are YARP's, which
+/// writes them anew.
+/// </summary>
+internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
+{
+    // Airlock Gateway hands data on to applications behind it in cookies that are named so.
+    private const string EnvironmentCookies = "AL_ENV_";
+
+    private readonly string[] _names =
+    [
+        "Forwarded", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Scheme",
+        "X-Forwarded-Client-Cert", "X-Real-IP", "X-Client-IP", "True-Client-IP", "X-Original-URL", "X-Rewrite-URL",
+        "Client-Cert", "Client-Cert-Chain", "SSL-Client-Cert", "X-SSL-Client-Cert",
+        .. settings.Options.Edge.RemoveHeaders,
+    ];
+
+    // ASP.NET keeps in these what it has replaced.
+    private readonly string[] _replaced = ["X-Original-For", "X-Original-Host", "X-Original-Proto"];
+    private readonly string[] _cookies = [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies];
+
+    public void RemoveReplaced(HttpContext http)
+    {
+        foreach (var name in _replaced)
+            http.Request.Headers.Remove(name);
+    }
+
+    public void Remove(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        if (peers.IsTrusted(http.Connection.RemoteIpAddress))
+            return;
+        foreach (var name in _names)
+            headers.Remove(name);
+        foreach (var header in headers.Cookie)
+        {
+            if (!HasOne(header))
+                continue;
+            headers.Cookie = CookieHeader.Without(string.Join("; ", headers.Cookie.AsEnumerable()), IsOne);
+            return;
+        }
+    }
+
+    private bool HasOne(string? header)
+    {
+        foreach (var prefix in _cookies)
+        {
+            if (header?.Contains(prefix, StringComparison.OrdinalIgnoreCase) == true)
+                return true;
+        }
+
+        return false;
+    }
+
+    private bool IsOne(ReadOnlySpan<char> name)
+    {
+        foreach (var prefix in _cookies)
+        {
+            if (name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+
+        return false;
+    }
+}

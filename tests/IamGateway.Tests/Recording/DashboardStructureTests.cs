@@ -52,7 +52,8 @@ public sealed class DashboardStructureTests
             .TakeWhile(p => p.GetProperty("type").GetString() != "row").ToArray();
 
         Assert.Equal("Violations", first[0].GetProperty("title").GetString());
-        Assert.Contains(first, p => p.GetProperty("title").GetString()!.StartsWith("Refused", StringComparison.Ordinal));
+        Assert.Contains(
+            first, p => p.GetProperty("title").GetString()!.StartsWith("Refused", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -6,15 +6,18 @@ WORKDIR /src
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/DemoIam/DemoIam.csproj src/DemoIam/
 COPY src/IamGateway/IamGateway.csproj src/IamGateway/
-RUN dotnet restore src/IamGateway/IamGateway.csproj
+COPY src/Iamgw/Iamgw.csproj src/Iamgw/
+RUN dotnet restore src/IamGateway/IamGateway.csproj && dotnet restore src/Iamgw/Iamgw.csproj
 
 # .editorconfig holds the severities that the build checks the code with.
 COPY .editorconfig appsettings.Production.json ./
 COPY src/ src/
 RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /app -p:UseAppHost=false \
+ && dotnet publish src/Iamgw/Iamgw.csproj -c Release --no-restore -o /app/cli -p:UseAppHost=false \
  && mkdir /state
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiselled
+# The command line comes along, for jobs that steer the gateway: dotnet /app/cli/iamgw.dll
 COPY --from=build /app /app
 # A volume mounted here belongs to the image's user. As the working directory it holds what IamGateway:Store:StateFile names.
 COPY --from=build --chown=$APP_UID:$APP_UID /state /var/lib/iamgateway

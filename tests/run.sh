@@ -27,7 +27,7 @@ finish() {
 
 # program and the Debian package that brings it
 needed='redis-server:redis-server redis-sentinel:redis-sentinel prometheus:prometheus promtool:prometheus spin:spin gcc:gcc
-node:nodejs npm:npm'
+node:nodejs npm:npm kubectl:kubernetes-client systemd-analyze:systemd'
 missing=$(for pair in $needed; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done | sort -u)
 if [ -n "$missing" ]; then
   echo "installing" $missing

@@ -6,6 +6,7 @@ using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 
 namespace IamGateway;
@@ -195,6 +196,7 @@ internal static class GatewayHost
         });
         builder.Services.Configure<HostOptions>(
             o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
+        AddSystemd(builder.Services);
         var app = builder.Build();
         app.UseEdge();
         app.UseLeaving();
@@ -206,5 +208,15 @@ internal static class GatewayHost
             proxy.UsePassiveHealthChecks();
         });
         return app;
+    }
+
+    // Tells systemd when the listeners are open and when it stops (Type=notify). Not AddSystemd, which would also take
+    // the logs' format out of the operator's hands.
+    private static void AddSystemd(IServiceCollection services)
+    {
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is not { Length: > 0 })
+            return;
+        services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+        services.AddSingleton<IHostLifetime, SystemdLifetime>();
     }
 }

@@ -1,35 +1,31 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.RegularExpressions;
 using DemoIam;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Recording;
 
-/// <summary>The dashboards against a real Prometheus that scrapes a gateway in the middle of an upgrade.</summary>
+/// <summary>The dashboards against a real Prometheus that scrapes two gateways in the middle of a rollout.</summary>
 public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     [Fact]
-    public async Task EveryPanelAndRule_GatewayUnderLoadInAnUpgrade_ReturnsData()
+    public async Task EveryPanelAndRule_GatewaysUnderLoadInARollout_ReturnsData()
     {
         var state = new MemorySessionState();
         await using var old1 = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1" }, state);
         await using var old2 = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1" }, state);
         await using var new1 = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0" }, state);
         await using var new2 = await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0" }, state);
-        await using var gateway = await Gateway.StartAsync(
-            [old1, old2, new1, new2],
-            new Dictionary<string, string?>
-            {
-                ["ConnectionStrings:Redis"] = redis.ConnectionString,
-                // A machine that is busy with other tests is no store that is away.
-                ["IamGateway:Store:Timeout"] = "00:00:05",
-            });
-        await using var prometheus = await PrometheusServer.StartAsync(gateway.AdminAddress);
+        await using var first = await GatewayAsync(old1, old2, new1, new2);
+        await using var second = await GatewayAsync(old1, old2, new1, new2);
+        await using var prometheus = await PrometheusServer.StartAsync(first.AdminAddress, second.AdminAddress);
         using var stop = new CancellationTokenSource();
-        var users = Enumerable.Range(0, 12).Select(n => UseAsync(gateway.Proxy, n, stop.Token)).ToArray();
+        var users = Enumerable.Range(0, 12)
+            .Select(n => UseAsync((n % 2 == 0 ? first : second).Proxy, n, stop.Token)).ToArray();
         await prometheus.UntilAsync(async () =>
-            await gateway.MetricAsync("iamgateway_sessions{version=\"8.2.1\"}") > 0);
-        await gateway.SetWeightsAsync(("8.2.1", 50), ("8.3.0", 50));
+            await first.MetricAsync("iamgateway_sessions{version=\"8.2.1\"}") > 0);
+        await StartRolloutAsync(first);
 
         var empty = Dashboard.Queries().ToList();
         Assert.NotEmpty(empty);
@@ -48,17 +44,46 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
         }
         catch (InvalidOperationException)
         {
-            Assert.Fail($"Without data:\n{string.Join('\n', empty)}\n{await gateway.Admin.GetStringAsync("/metrics")}");
+            Assert.Fail($"Without data:\n{string.Join('\n', empty)}\n{await first.Admin.GetStringAsync("/metrics")}");
         }
 
+        foreach (var annotation in Dashboard.AnnotationQueries())
+        {
+            // No alert fires here.
+            Assert.True(
+                (await prometheus.QueryAsync(annotation)).Count > 0
+                    || annotation.StartsWith("ALERTS{", StringComparison.Ordinal), annotation);
+        }
+
+        var gateways = new[] { first.AdminAddress.Authority, second.AdminAddress.Authority }.Order();
         foreach (var variable in Dashboard.VariableQueries())
-            Assert.Equal(["8.2.1", "8.3.0"], await ValuesAsync(prometheus, variable));
+        {
+            Assert.Equal(
+                variable.EndsWith(", gateway)", StringComparison.Ordinal) ? gateways : ["8.2.1", "8.3.0"],
+                await ValuesAsync(prometheus, variable));
+        }
+
+        const string Migrations = "iamgateway_migrations_total{from=\"8.2.1\",to=\"8.3.0\",reason=\"weight\"}";
         await prometheus.UntilAsync(async () =>
-            await gateway.MetricAsync(
-                "iamgateway_migrations_total{from=\"8.2.1\",to=\"8.3.0\",reason=\"weight\"}") > 0);
+            await first.MetricAsync(Migrations) + await second.MetricAsync(Migrations) > 0);
         await stop.CancelAsync();
         await Task.WhenAll(users);
         await AssertRulesHealthyAndSilentAsync(prometheus);
+    }
+
+    private Task<Gateway> GatewayAsync(params DemoIamInstance[] instances) => Gateway.StartAsync(
+        instances, new Dictionary<string, string?> { ["ConnectionStrings:Redis"] = redis.ConnectionString });
+
+    /// <summary>A rollout that holds at its first step, with half of the sessions on the new version.</summary>
+    private static async Task StartRolloutAsync(Gateway gateway)
+    {
+        using var answer = await gateway.Admin.PostAsJsonAsync("/api/v1/rollouts", new
+        {
+            to = "8.3.0",
+            schemaUpgraded = true,
+            steps = new[] { new { weight = 50, hold = "30m" } },
+        });
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
 
     /// <summary>A user with a session who logs in, works and logs out, again and again.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace IamGateway.Tests.Servers;
 
-/// <summary>A real Prometheus with the project's own configuration, scraping one gateway every second.</summary>
+/// <summary>A real Prometheus with the project's own configuration, scraping gateways every second.</summary>
 internal sealed class PrometheusServer : IAsyncDisposable
 {
     private readonly DirectoryInfo _directory;
@@ -17,11 +17,13 @@ internal sealed class PrometheusServer : IAsyncDisposable
         _client = new HttpClient { BaseAddress = address };
     }
 
-    public static async Task<PrometheusServer> StartAsync(Uri gateway)
+    public static async Task<PrometheusServer> StartAsync(params Uri[] gateways)
     {
         var directory = Directory.CreateTempSubdirectory("iamgw-prometheus-");
         var configuration = Repository.Read("config/prometheus/prometheus.yml")
-            .Replace("gateway:8081", gateway.Authority, StringComparison.Ordinal)
+            .Replace(
+                "\"gateway:8081\"", string.Join(", ", gateways.Select(g => $"\"{g.Authority}\"")),
+                StringComparison.Ordinal)
             .Replace("interval: 5s", "interval: 1s", StringComparison.Ordinal)
             .Replace("timeout: 4s", "timeout: 1s", StringComparison.Ordinal);
         var file = Path.Combine(directory.FullName, "prometheus.yml");

@@ -66,8 +66,12 @@ export async function logIn(page, key) {
   await page.getByRole('heading', { name: 'Versions' }).waitFor();
 }
 
-// What somebody would see; named for where in the story it is.
-export const picture = (page, name) => page.screenshot({ path: `${given.pictures}/${name}.png`, fullPage: true });
+// What somebody would see, named for where in the story it is: the whole page, or the window with its dialog.
+export async function picture(page, name) {
+  const isDialog = await page.getByRole('dialog').isVisible();
+  if (!isDialog) await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: `${given.pictures}/${name}.png`, fullPage: !isDialog });
+}
 
 export async function checkPage(page, where) {
   const found = await page.evaluate(

@@ -31,7 +31,7 @@ await run(async (browser) => {
 
   // A replica falls silent: it is named, and what needs it is refused with its name.
   await tell('replica/stop');
-  await page.getByText('Replica is silent').waitFor();
+  await page.getByText('Replica is silent', { exact: true }).waitFor();
   await page.getByText('Not heard of for five seconds.').waitFor();
   await picture(page, 'replica-silent-dark');
   await checkPage(page, 'a silent replica');
@@ -47,18 +47,18 @@ await run(async (browser) => {
   await picture(page, 'refused-dark');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await tell('replica/continue');
-  await page.getByText('Replica is silent').waitFor({ state: 'hidden' });
+  await page.getByText('Replica is silent', { exact: true }).waitFor({ state: 'hidden' });
 
   // The store goes and comes back.
   page.expected.push(/503/);
   await tell('redis/kill');
   await banner.getByText('The store does not answer.').waitFor();
-  await page.getByText('Store is away').waitFor();
+  await page.getByText('Store is away', { exact: true }).waitFor();
   await picture(page, 'store-down-dark');
   await checkPage(page, 'the store is away');
   await tell('redis/start');
   await banner.getByText('The store does not answer.').waitFor({ state: 'hidden' });
-  await page.getByText('Store and replicas well').waitFor();
+  await page.getByText('Store and replicas well', { exact: true }).waitFor();
 
   // The gateway cannot be reached.
   page.expected.push(/ERR_/, /EventSource/);

@@ -159,7 +159,7 @@ function create(chart, series, data, shape, figure) {
     {
       width: width(box),
       height,
-      padding: [8, 14, 0, 0],
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {

@@ -104,6 +104,7 @@ await run(async (browser) => {
   await button('Drain new-1').click();
   await dialog.getByRole('button', { name: 'Drain new-1' }).click();
   await page.getByText('Nothing is left on it; you can stop new-1.').waitFor();
+  page.expected.push(/409/);
   await button('Drain new-2').click();
   await dialog.getByRole('button', { name: 'Drain new-2' }).click();
   await dialog.getByText('Drain new-2 all the same?').waitFor();

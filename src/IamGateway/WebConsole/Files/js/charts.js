@@ -38,13 +38,13 @@ const charts = [
     series: perVersion('errors', 100),
     text: (v) => percent(v / 100),
     least: 1,
-    unit: ' %',
+    tick: (v) => `${number(v)} %`,
   },
   {
     id: 'latency',
     title: 'Latency, p99 and p50 dashed',
     text: (v) => seconds(v / 1000),
-    unit: ' ms',
+    tick: (v) => (v < 1000 ? `${number(v)} ms` : `${number(v / 1000)} s`),
     least: 10,
     series: (history) => [
       ...perVersion('p99', 1000)(history),
@@ -168,7 +168,7 @@ function create(chart, series, data, shape, figure) {
       },
       axes: [
         { ...axis, grid: { show: false }, size: 26, gap: 7, space: 70, values: times },
-        { ...axis, size: 46, space: 28, values: (_, ticks) => ticks.map((t) => short(t) + (chart.unit ?? '')) },
+        { ...axis, size: 46, space: 28, values: (_, ticks) => ticks.map(chart.tick ?? short) },
       ],
       series: [
         {},

@@ -13,6 +13,24 @@ await run(async (browser) => {
   const weight = async (text) => page.getByRole('row', { name: new RegExp(`8\\.3\\.0 .*active ${text} %`) }).waitFor();
   await logIn(page, given.adminKey);
 
+  const set = async (share) => {
+    await slider.fill(`${share}`);
+    await button('Set weights').click();
+  };
+
+  // A replica falls silent: it is named, and what needs it is refused with its name.
+  await tell('replica/stop');
+  await page.getByText('Replica is silent', { exact: true }).waitFor();
+  await page.getByText('Not heard of for five seconds.').waitFor();
+  page.expected.push(/409/);
+  await set(10);
+  await notice.getByText(/did not acknowledge/).waitFor();
+  await picture(page, 'replica-silent-dark');
+  await checkPage(page, 'a silent replica');
+  await tell('replica/continue');
+  await page.getByText('Replica is silent', { exact: true }).waitFor({ state: 'hidden' });
+  await button('Leave as it is').click();
+
   // Somebody else was faster: what was asked for is not done, and the page shows what is.
   await api('PUT', 'weights', { weights: { '8.2.1': 70, '8.3.0': 30 } });
   await weight(30);
@@ -22,32 +40,13 @@ await run(async (browser) => {
     await route.continue();
   };
   await page.route('**/api/v1/weights', late, { times: 1 });
-  await slider.fill('80');
-  await button('Set weights').click();
+  await set(80);
   await notice.getByText(/Nothing was set: something was changed while you looked/).waitFor();
   await weight(40);
   await picture(page, 'conflict-dark');
   await checkPage(page, 'a conflict');
-
-  // A replica falls silent: it is named, and what needs it is refused with its name.
-  await tell('replica/stop');
-  await page.getByText('Replica is silent', { exact: true }).waitFor();
-  await page.getByText('Not heard of for five seconds.').waitFor();
-  await picture(page, 'replica-silent-dark');
-  await checkPage(page, 'a silent replica');
-  await slider.fill('50');
-  await button('Set weights').click();
-  await notice.getByText(/not yet applied by/).waitFor();
-  page.expected.push(/409/);
-  await button('Retire…').click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Type 8.2.1 to confirm').fill('8.2.1');
-  await dialog.getByRole('button', { name: 'Retire 8.2.1' }).click();
-  await dialog.getByText(/did not acknowledge/).waitFor();
-  await picture(page, 'refused-dark');
-  await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await tell('replica/continue');
-  await page.getByText('Replica is silent', { exact: true }).waitFor({ state: 'hidden' });
+  await set(50);
+  await notice.getByText(/8\.3\.0 50 %: applied by every replica/).waitFor();
 
   // The store goes and comes back.
   page.expected.push(/503/);

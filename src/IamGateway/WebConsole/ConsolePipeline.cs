@@ -57,8 +57,8 @@ internal static class ConsolePipeline
         && !http.RequestServices.GetRequiredService<AdminPeers>().IsTrustedProxy(http)
             ? AdminProblems.Of(
                 400, "unknown_proxy",
-                $"X-Forwarded-Proto came from {http.Connection.RemoteIpAddress}, which is no proxy that is known; add it "
-                + "to IamGateway:Admin:TrustedProxies, so that the login can rely on TLS.")
+                $"X-Forwarded-Proto came from {http.Connection.RemoteIpAddress}, no proxy that is known; add it to "
+                + "IamGateway:Admin:TrustedProxies, so that the login can rely on TLS.")
             : null;
 
     /// <summary>

@@ -10,8 +10,8 @@ namespace IamGateway.WebConsole;
 /// <summary>
 /// Who is logged in, signed, so that every replica knows it without asking. The key is made of the secret that replicas
 /// share in the routing state and of what the login rests on in the configuration: who can read only the store cannot
-/// forge one, and with the API key taken out of the configuration, or given another role, or with another OpenID client, it is
-/// void.
+/// forge one. With the API key taken out of the configuration, or given another role, it is void; so it is with another
+/// OpenID client.
 /// </summary>
 internal sealed class ConsoleTokens(GatewaySettings settings, Replica replica, TimeProvider time)
 {

@@ -75,6 +75,23 @@ public sealed class ConsoleBrowserTests(ITestOutputHelper output) : IAsyncLifeti
         await DriveAsync("troubles.mjs", gateway, control.Address);
     }
 
+    [Fact]
+    public async Task Console_AtAnOpenIdProvider_LogsIn()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        var settings = new Dictionary<string, string?>(new AdminServer().Settings);
+        foreach (var (key, value) in ConsoleOidcTests.Settings(provider.Issuer))
+            settings[key] = value;
+        await using var gateway = await Gateway.StartAsync(_iam, settings);
+        await using var control = await Backend.StartAsync("0.0.0", http =>
+        {
+            provider.Role = http.Request.Path == "/role/none" ? null : http.Request.Path.Value!.Split('/')[2];
+            return Task.CompletedTask;
+        });
+
+        await DriveAsync("login.mjs", gateway, control.Address);
+    }
+
     private async Task DriveAsync(string script, Gateway gateway, Uri? control = null)
     {
         var folder = Repository.Path("tests/console");

@@ -27,7 +27,7 @@ finish() {
 
 # program and the Debian package that brings it
 needed='redis-server:redis-server redis-sentinel:redis-sentinel prometheus:prometheus promtool:prometheus spin:spin gcc:gcc
-node:nodejs npm:npm kubectl:kubernetes-client systemd-analyze:systemd'
+node:nodejs npm:npm kubectl:kubernetes-client systemd-analyze:systemd chromium:chromium'
 missing=$(for pair in $needed; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done | sort -u)
 if [ -n "$missing" ]; then
   echo "installing" $missing
@@ -42,6 +42,8 @@ check "alert rules are valid" promtool check rules config/prometheus/alerts.yml
 check "alert rules fire as they should" promtool test rules config/prometheus/alerts.test.yml
 
 check "a real OpenID Connect provider is installed" npm ci --prefix tests/oidc --ignore-scripts --no-audit --no-fund
+check "a driver for a browser is installed" npm ci --prefix tests/console --ignore-scripts --no-audit --no-fund
+check "parts of the console that need no browser" node --test tests/console/unit/*.test.mjs
 
 log=$(mktemp)
 echo "models of the protocol"

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using DemoIam;
+using IamGateway.Configuration;
 
 namespace IamGateway;
 
@@ -28,7 +29,8 @@ internal sealed class DemoMode : IAsyncDisposable
             : environment.IsDevelopment() && !hasInstances;
         if (!isOn)
             return null;
-        var hasKeys = configuration.GetSection("IamGateway:Admin").GetChildren().Any();
+        var hasKeys = configuration.GetSection("IamGateway:Admin").GetChildren()
+            .Any(c => c.Key is nameof(AdminOptions.ApiKeys) or nameof(AdminOptions.Jwt) or nameof(AdminOptions.Oidc));
         var demo = new DemoMode(hasKeys ? null : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
         var settings = new Dictionary<string, string?>
         {

@@ -45,6 +45,9 @@ internal static class AdminAuthentication
             });
         }
 
+        if (options.Oidc is { } oidc)
+            authentication.AddConsoleOidc(oidc);
+
         // Closed unless an endpoint says otherwise.
         services.AddAuthorizationBuilder()
             .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build())

@@ -72,6 +72,8 @@ internal sealed class AdminHost(
         builder.Services.AddSingleton<InstancePresenter>();
         builder.Services.AddSingleton<ConsoleFiles>();
         builder.Services.AddSingleton<ConsoleTokens>();
+        builder.Services.AddSingleton<AdminPeers>();
+        builder.Services.AddSingleton<LoginThrottle>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(

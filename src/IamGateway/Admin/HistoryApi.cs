@@ -1,4 +1,5 @@
 using System.Globalization;
+using IamGateway.Configuration;
 using IamGateway.Reports;
 
 namespace IamGateway.Admin;
@@ -9,10 +10,13 @@ namespace IamGateway.Admin;
 /// <param name="Refusals">Requests refused a second.</param>
 /// <param name="Migrations">Sessions moved up a second.</param>
 /// <param name="TotalRefusals">Of all replicas since their processes began.</param>
-/// <param name="TotalViolations">Of all replicas since their processes began; must stay 0.</param>
+/// <param name="TotalViolations">
+/// Of all replicas since their processes began; must stay 0. Null: no response says which version made it
+/// (Versions:Discovery:ResponseHeader is not set), so that nothing would show one.
+/// </param>
 internal sealed record HistoryReply(
     double Interval, IReadOnlyList<double> At, IReadOnlyList<double> Refusals, IReadOnlyList<double> Migrations,
-    IReadOnlyList<VersionHistoryReply> Versions, long TotalRefusals, long TotalViolations);
+    IReadOnlyList<VersionHistoryReply> Versions, long TotalRefusals, long? TotalViolations);
 
 /// <summary>Null: the version was not active then, or there was no request to tell by.</summary>
 /// <param name="Requests">Requests answered a second.</param>
@@ -27,17 +31,17 @@ internal static class HistoryApi
 {
     public static void MapHistory(this IEndpointRouteBuilder api) => api.MapGet(
         "/history",
-        (History history, string? after) =>
+        (History history, GatewaySettings settings, string? after) =>
         {
             var start = 0.0;
             if (after is not null
                 && !double.TryParse(after, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out start))
                 return AdminProblems.BadField("after must be seconds since 1970, as \"at\" shows them.");
-            return Results.Ok(Reply(history, start));
+            return Results.Ok(Reply(history, settings.Options.Versions.Discovery.ResponseHeader is not null, start));
         }).RequireAuthorization(AdminAuthentication.Viewer).Produces<HistoryReply>().ProducesProblem(400)
         .WithSummary("The last hour of all replicas in points of five seconds, since this replica began.");
 
-    private static HistoryReply Reply(History history, double after)
+    private static HistoryReply Reply(History history, bool isMeasured, double after)
     {
         var points = history.Points.Where(p => Seconds(p.At) > after).ToArray();
         var versions = points.SelectMany(p => p.Versions.Select(v => v.Version)).Distinct().Order();
@@ -45,7 +49,8 @@ internal static class HistoryApi
             History.Interval.TotalSeconds, [.. points.Select(p => Seconds(p.At))],
             [.. points.Select(p => Rounded(p.Refusals / p.Seconds))],
             [.. points.Select(p => Rounded(p.Migrations / p.Seconds))],
-            [.. versions.Select(v => Version(v, points))], history.Refusals, history.Violations);
+            [.. versions.Select(v => Version(v, points))], history.Refusals,
+            isMeasured || history.Violations > 0 ? history.Violations : null);
     }
 
     private static VersionHistoryReply Version(VersionId version, HistoryPoint[] points)

@@ -233,37 +233,3 @@ internal sealed class WitnessOptions
     /// <summary>Keys in base64, at least 32 bytes each; the first signs, all verify.</summary>
     public List<string> Keys { get; set; } = [];
 }
-
-/// <summary>The section <c>IamGateway:Admin</c>.</summary>
-internal sealed class AdminOptions
-{
-    public List<ApiKeyOptions> ApiKeys { get; set; } = [];
-
-    public JwtOptions? Jwt { get; set; }
-
-    public bool HasAuthentication => ApiKeys.Count > 0 || Jwt is not null;
-}
-
-/// <summary>One API key; only its hash is configured.</summary>
-internal sealed class ApiKeyOptions
-{
-    /// <summary>Who uses it; the audit log's name.</summary>
-    public string? Name { get; set; }
-
-    /// <summary>SHA-256 of the key, in hex.</summary>
-    public string? Sha256 { get; set; }
-
-    /// <summary>viewer, operator or admin.</summary>
-    public string? Role { get; set; }
-}
-
-/// <summary>Bearer tokens of an OpenID provider.</summary>
-internal sealed class JwtOptions
-{
-    public string? Authority { get; set; }
-
-    public string? Audience { get; set; }
-
-    /// <summary>The claim that holds viewer, operator or admin. Default: roles.</summary>
-    public string RoleClaim { get; set; } = "roles";
-}

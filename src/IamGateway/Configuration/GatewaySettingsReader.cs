@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using IamGateway.Forwarding;
 using IamGateway.Sessions;
@@ -37,7 +36,7 @@ internal static class GatewaySettingsReader
         CheckRetry(configuration, options.Retry, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(configuration, options, instances, problems);
-        CheckAdmin(configuration, options.Admin, isDevelopment, problems);
+        AdminOptionsChecker.Check(configuration, options.Admin, isDevelopment, problems);
         CheckWitness(options.Witness, problems);
         RolloutOptionsChecker.Check(options.Rollout, problems);
         EdgeOptionsChecker.Check(options.Edge, options.Limits, problems);
@@ -266,68 +265,6 @@ internal static class GatewaySettingsReader
         {
             return false;
         }
-    }
-
-    private static void CheckAdmin(
-        IConfiguration configuration, AdminOptions admin, bool isDevelopment, ConfigurationProblems problems)
-    {
-        for (var i = 0; i < admin.ApiKeys.Count; i++)
-        {
-            var (key, prefix) = (admin.ApiKeys[i], $"{Section}:Admin:ApiKeys:{i}");
-            if (string.IsNullOrWhiteSpace(key.Name))
-                problems.Add($"{prefix}:Name", "name who uses the key; the audit log shows it.");
-            if (key.Sha256 is not { Length: 64 } || !key.Sha256.All(char.IsAsciiHexDigit))
-                problems.Add($"{prefix}:Sha256",
-                    "it must be the SHA-256 of the key in 64 hex digits: printf %s KEY | sha256sum.");
-            if (key.Role is not ("viewer" or "operator" or "admin"))
-                problems.Add($"{prefix}:Role", $"'{key.Role}' is not one of viewer, operator, admin.");
-        }
-
-        if (admin.Jwt is { } jwt)
-        {
-            if (!Uri.TryCreate(jwt.Authority, UriKind.Absolute, out var authority)
-                || authority.Scheme != "https" && !isDevelopment)
-                problems.Add($"{Section}:Admin:Jwt:Authority", "it must be the https URL of the token issuer.");
-            if (string.IsNullOrWhiteSpace(jwt.Audience))
-                problems.Add($"{Section}:Admin:Jwt:Audience", "name the audience that tokens for this gateway carry.");
-        }
-
-        foreach (var endpoint in configuration.GetSection("Kestrel:Endpoints").GetChildren())
-        {
-            var url = endpoint["Url"];
-            if (url is not null && !IsListenUrl(url))
-                problems.Add($"{endpoint.Path}:Url", $"'{url}' is not a URL to listen on, for example http://*:8080.");
-            // Every endpoint whose name begins so belongs to the admin listener (GatewayConfiguration.Listener).
-            else if (endpoint.Key.StartsWith("Admin", StringComparison.OrdinalIgnoreCase)
-                && !isDevelopment && !admin.HasAuthentication && url is not null && !IsLoopback(url))
-            {
-                problems.Add(
-                    $"{endpoint.Path}:Url",
-                    $"{url} is reachable from other machines and no authentication is configured; "
-                    + $"set {Section}:Admin:ApiKeys or {Section}:Admin:Jwt, or listen on localhost.");
-            }
-        }
-    }
-
-    private static bool IsListenUrl(string url)
-    {
-        try
-        {
-            return BindingAddress.Parse(url) is { Scheme: "http" or "https", Port: >= 0 and <= 65535 };
-        }
-        catch (FormatException)
-        {
-            return false;
-        }
-    }
-
-    private static bool IsLoopback(string url)
-    {
-        var named = url.Replace("*", "any", StringComparison.Ordinal).Replace("+", "any", StringComparison.Ordinal);
-        if (!Uri.TryCreate(named, UriKind.Absolute, out var uri))
-            return false;
-        return uri.Host == "localhost"
-            || IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip);
     }
 
     private static void CheckWitness(WitnessOptions witness, ConfigurationProblems problems)

@@ -14,19 +14,22 @@ namespace IamGateway.WebConsole;
 internal sealed class ConsoleHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
     ConsoleTokens tokens, Replica replica)
-    : SignOutAuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    : SignInAuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string Name = "Console";
     public const string CookieName = "iamgateway-console";
+    private const int MaxName = 100;
 
     /// <summary>Other credentials go before the cookie.</summary>
     public static bool IsUsedBy(HttpRequest request) =>
         request.Cookies.ContainsKey(CookieNameFor(request)) && !request.Headers.ContainsKey(ApiKeyHandler.Header)
         && !request.Headers.ContainsKey("Authorization");
 
-    // A page without TLS cannot set a cookie of this prefix over the one that was set with it.
-    private static string CookieNameFor(HttpRequest request) =>
-        request.IsHttps ? "__Secure-" + CookieName : CookieName;
+    // Cookies know no ports: with the port in its name two gateways on one host leave each other's alone. A page
+    // without TLS cannot set a cookie of the prefix over the one that was set with it.
+    private static string CookieNameFor(HttpRequest request) => request.IsHttps
+        ? $"__Secure-{CookieName}-{request.Host.Port ?? 443}"
+        : $"{CookieName}-{request.Host.Port ?? 80}";
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -48,6 +51,20 @@ internal sealed class ConsoleHandler(
         http.Response.Cookies.Append(CookieNameFor(http.Request), token, Cookie(http.Request));
         return true;
     }
+
+    // Somebody whom the OpenID provider vouches for. He may choose his user name there, so the subject goes with it.
+    protected override Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
+    {
+        var subject = user.Identity?.Name ?? throw new InvalidOperationException("The ID token names no subject.");
+        var name = user.FindFirst("preferred_username")?.Value is { } chosen && chosen != subject
+            ? $"{Short(chosen)} ({Short(subject)})"
+            : Short(subject);
+        if (!TrySignIn(Context, ConsoleTokens.OidcSource, name, AdminAuthentication.Role(user)!))
+            throw new InvalidOperationException("The login has no foundation in the configuration.");
+        return Task.CompletedTask;
+    }
+
+    private static string Short(string text) => text.Length <= MaxName ? text : text[..MaxName];
 
     protected override Task HandleSignOutAsync(AuthenticationProperties? properties)
     {

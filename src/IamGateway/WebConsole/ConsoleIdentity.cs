@@ -1,6 +1,6 @@
 namespace IamGateway.WebConsole;
 
-/// <param name="Source">What the login rests on: ApiKey.</param>
+/// <param name="Source">What the login rests on: ApiKey or OpenIdConnect.</param>
 /// <param name="Name">Whom the audit log names.</param>
 /// <param name="Role">viewer, operator or admin.</param>
 /// <param name="Expires">When it ends, in seconds since 1970.</param>

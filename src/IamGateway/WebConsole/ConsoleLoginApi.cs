@@ -16,12 +16,20 @@ internal static class ConsoleLoginApi
     public static void MapConsoleLogin(this IEndpointRouteBuilder api)
     {
         api.MapGet("/login", (GatewaySettings settings, HttpContext http) => new LoginReply(
-            settings.Options.Admin.ApiKeys.Count > 0, false,
+            settings.Options.Admin.ApiKeys.Count > 0, settings.Options.Admin.Oidc is not null,
             AdminAuthentication.Role(http.User) is { } role ? new MeReply(http.Who(), role) : null))
             .AllowAnonymous().WithSummary("The ways to log in to the console.");
         api.MapPost("/login", LogInAsync)
             .AllowAnonymous().Accepts<LoginBody>("application/json").Produces<MeReply>().ProducesProblem(401)
+            .ProducesProblem(429)
             .WithSummary("Exchanges an API key for the console's cookie.");
+        api.MapGet("/login/oidc", async (GatewaySettings settings, HttpContext http) =>
+        {
+            if (ConsolePipeline.RefuseUnknownProxy(http) is { } refusal)
+                await refusal.ExecuteAsync(http);
+            else
+                await ConsoleOidc.BeginAsync(http, settings);
+        }).AllowAnonymous().Produces(302).ProducesProblem(404).WithSummary("Sends the browser to the OpenID provider.");
         api.MapDelete("/login", async (HttpContext http) =>
         {
             await http.SignOutAsync(ConsoleHandler.Name);
@@ -29,7 +37,8 @@ internal static class ConsoleLoginApi
         }).AllowAnonymous().Produces(204).WithSummary("Takes the console's cookie back.");
     }
 
-    private static async Task<IResult> LogInAsync(GatewaySettings settings, HttpContext http)
+    private static async Task<IResult> LogInAsync(
+        GatewaySettings settings, AdminPeers peers, LoginThrottle throttle, HttpContext http)
     {
         var (body, problem) = await AdminBody.ReadAsync<LoginBody>(http);
         if (problem is not null)
@@ -37,11 +46,27 @@ internal static class ConsoleLoginApi
         // Else another site could log its visitor in as somebody else.
         if (!ConsolePipeline.IsOwnPage(http.Request))
             return AdminProblems.BadField($"Only the console logs in here; send {ConsolePipeline.Header}: 1.");
+        if (ConsolePipeline.RefuseUnknownProxy(http) is { } refusal)
+            return refusal;
         if (body!.Key is not { Length: > 0 and <= 512 } presented)
             return AdminProblems.BadField("key is missing; send an API key of at most 512 characters.");
-        return ApiKeyHandler.Find(settings.Options.Admin.ApiKeys, presented) is { } key
-            && ConsoleHandler.TrySignIn(http, ConsoleTokens.ApiKeySource, key.Name!, key.Role!)
-            ? Results.Ok(new MeReply(key.Name!, key.Role!))
-            : AdminProblems.Of(401, "unauthorized", "No such API key is configured; look for a mistyped character.");
+        var client = peers.ClientOf(http);
+        if (throttle.Begin(client) is { } wait)
+        {
+            http.Response.Headers.RetryAfter = $"{Math.Ceiling(wait.TotalSeconds)}";
+            return AdminProblems.Of(
+                429, "too_many_logins",
+                $"Too many keys that are not known came from here; try again in {Math.Ceiling(wait.TotalSeconds)} s.");
+        }
+
+        if (ApiKeyHandler.Find(settings.Options.Admin.ApiKeys, presented) is not { } key
+            || !ConsoleHandler.TrySignIn(http, ConsoleTokens.ApiKeySource, key.Name!, key.Role!))
+        {
+            return AdminProblems.Of(
+                401, "unauthorized", "No such API key is configured; look for a mistyped character.");
+        }
+
+        throttle.Succeeded(client);
+        return Results.Ok(new MeReply(key.Name!, key.Role!));
     }
 }

@@ -9,7 +9,7 @@ internal static class ConsolePipeline
     /// <summary>The page sends it with everything; another site cannot, without asking here first.</summary>
     public const string Header = "X-IamGateway-Console";
 
-    private const string PagePolicy =
+    public const string PagePolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
         + "require-trusted-types-for 'script'; trusted-types 'none'";
@@ -20,10 +20,10 @@ internal static class ConsolePipeline
     public static void UseConsole(this WebApplication app)
     {
         var files = app.Services.GetRequiredService<ConsoleFiles>();
+        var peers = app.Services.GetRequiredService<AdminPeers>();
         app.Use(async (http, next) =>
         {
-            // For what is made of it only: whether the cookie is Secure.
-            if (http.Request.Headers["X-Forwarded-Proto"] is ["https"])
+            if (http.Request.Headers["X-Forwarded-Proto"] is ["https"] && peers.IsTrustedProxy(http))
                 http.Request.Scheme = "https";
             var headers = http.Response.Headers;
             headers.XContentTypeOptions = "nosniff";
@@ -31,13 +31,35 @@ internal static class ConsolePipeline
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";
             headers.ContentSecurityPolicy = PagePolicy;
-            if (await files.TryServeAsync(http))
+            if (peers.IsAllowed(http.Request.Host) && await files.TryServeAsync(http))
                 return;
             headers.ContentSecurityPolicy = OtherPolicy;
             headers.CacheControl = "no-store";
+            if (!peers.IsAllowed(http.Request.Host))
+            {
+                await AdminProblems.Of(
+                    421, "unknown_host",
+                    "This listener does not go by the name in Host; use its address, or add the name to "
+                    + "IamGateway:Admin:AllowedHosts.").ExecuteAsync(http);
+                return;
+            }
+
             await next(http);
         });
     }
+
+    /// <summary>
+    /// A proxy that is not known says that the browser came by TLS: whether the cookie could be Secure cannot be known,
+    /// so there is none. Null: nothing is in the way.
+    /// </summary>
+    public static IResult? RefuseUnknownProxy(HttpContext http) =>
+        http.Request.Headers.ContainsKey("X-Forwarded-Proto")
+        && !http.RequestServices.GetRequiredService<AdminPeers>().IsTrustedProxy(http)
+            ? AdminProblems.Of(
+                400, "unknown_proxy",
+                $"X-Forwarded-Proto came from {http.Connection.RemoteIpAddress}, no proxy that is known; add it to "
+                + "IamGateway:Admin:TrustedProxies, so that the login can rely on TLS.")
+            : null;
 
     /// <summary>
     /// Lets what changes something pass with the console's cookie only if it comes from the page itself. A name that

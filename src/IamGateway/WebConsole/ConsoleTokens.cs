@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using IamGateway.Configuration;
 using IamGateway.Routing;
@@ -9,11 +10,13 @@ namespace IamGateway.WebConsole;
 /// <summary>
 /// Who is logged in, signed, so that every replica knows it without asking. The key is made of the secret that replicas
 /// share in the routing state and of what the login rests on in the configuration: who can read only the store cannot
-/// forge one, and with the API key taken out of the configuration, or given another role, it is void.
+/// forge one. With the API key taken out of the configuration, or given another role, it is void; so it is with another
+/// OpenID client.
 /// </summary>
 internal sealed class ConsoleTokens(GatewaySettings settings, Replica replica, TimeProvider time)
 {
     public const string ApiKeySource = "ApiKey";
+    public const string OidcSource = "OpenIdConnect";
 
     /// <summary>A working day with a night's upgrade behind it.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
@@ -59,6 +62,8 @@ internal sealed class ConsoleTokens(GatewaySettings settings, Replica replica, T
         {
             ApiKeySource => admin.ApiKeys.Where(k => k.Name == identity.Name && k.Role == identity.Role)
                 .Select(k => Convert.FromHexString(k.Sha256!)),
+            OidcSource when admin.Oidc is { } oidc =>
+                [SHA256.HashData(Encoding.UTF8.GetBytes($"{oidc.Authority}\n{oidc.ClientId}\n{oidc.ClientSecret}"))],
             _ => [],
         };
     }

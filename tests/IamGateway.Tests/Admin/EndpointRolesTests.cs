@@ -41,6 +41,7 @@ public sealed class EndpointRolesTests(AdminServer server) : IClassFixture<Admin
         ("GET /api/v1/me", "viewer", "/api/v1/me", null),
         ("GET /api/v1/login", "anyone", "/api/v1/login", null),
         ("POST /api/v1/login", "anyone", "/api/v1/login", "{}"),
+        ("GET /api/v1/login/oidc", "anyone", "/api/v1/login/oidc", null),
         ("DELETE /api/v1/login", "anyone", "/api/v1/login", null),
         ("* /metrics", "anyone", "/metrics", null),
         ("GET /health/live", "anyone", "/health/live", null),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -8,16 +9,31 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace IamGateway.Tests.Admin;
 
-/// <summary>A small OpenID provider: discovery document, key set, and tokens signed with RSA.</summary>
+/// <summary>
+/// A small OpenID provider: discovery document, key set, tokens signed with RSA, and a login without questions that
+/// checks redirect URI, PKCE and the client's secret.
+/// </summary>
 internal sealed class OpenIdProvider : IAsyncDisposable
 {
     public const string Audience = "iamgateway";
+    public const string ClientId = "iamgateway-console";
+    public const string ClientSecret = "secret-of-the-console";
     private readonly RSA _rsa = RSA.Create(2048);
+    private readonly ConcurrentDictionary<string, (string Nonce, string Challenge, string RedirectUri)> _codes = new();
     private readonly WebApplication _app;
 
     private OpenIdProvider(WebApplication app) => _app = app;
 
     public string Issuer => _app.Urls.First();
+
+    /// <summary>The role of whoever logs in; null: none.</summary>
+    public string? Role { get; set; } = "operator";
+
+    /// <summary>Whom ID tokens are for.</summary>
+    public string IdTokenAudience { get; set; } = ClientId;
+
+    /// <summary>Stands in ID tokens instead of the nonce that was asked for.</summary>
+    public string? Nonce { get; set; }
 
     public static async Task<OpenIdProvider> StartAsync()
     {
@@ -32,12 +48,14 @@ internal sealed class OpenIdProvider : IAsyncDisposable
     /// <summary>A token as the provider issues them; the parameters make one that it never would.</summary>
     public string Token(
         string? role = "viewer", string? audience = Audience, string? issuer = null, TimeSpan? age = null,
-        RSA? signedBy = null)
+        RSA? signedBy = null, string? nonce = null)
     {
         var issued = DateTime.UtcNow - (age ?? TimeSpan.Zero);
         var claims = new Dictionary<string, object> { ["sub"] = "carla" };
         if (role is not null)
             claims["roles"] = new[] { "somebody", role };
+        if (nonce is not null)
+            claims["nonce"] = nonce;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = issuer ?? Issuer,
@@ -70,7 +88,13 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         return http.Request.Path.Value switch
         {
             "/.well-known/openid-configuration" => http.Response.WriteAsJsonAsync(
-                new { issuer = Issuer, jwks_uri = $"{Issuer}/jwks", authorization_endpoint = $"{Issuer}/authorize" }),
+                new
+                {
+                    issuer = Issuer, jwks_uri = $"{Issuer}/jwks", authorization_endpoint = $"{Issuer}/authorize",
+                    token_endpoint = $"{Issuer}/token",
+                }),
+            "/authorize" => AuthorizeAsync(http),
+            "/token" => GiveTokenAsync(http),
             "/jwks" => http.Response.WriteAsJsonAsync(new
             {
                 keys = new[]
@@ -84,6 +108,38 @@ internal sealed class OpenIdProvider : IAsyncDisposable
             }),
             _ => NotFound(http),
         };
+    }
+
+    private Task AuthorizeAsync(HttpContext http)
+    {
+        var asked = http.Request.Query;
+        Assert.Equal(
+            ("code", ClientId, "S256"),
+            ((string?)asked["response_type"], (string?)asked["client_id"], (string?)asked["code_challenge_method"]));
+        var code = Guid.NewGuid().ToString("N");
+        string redirect = asked["redirect_uri"]!;
+        _codes[code] = (asked["nonce"]!, asked["code_challenge"]!, redirect);
+        http.Response.Redirect($"{redirect}?code={code}&state={Uri.EscapeDataString(asked["state"]!)}");
+        return Task.CompletedTask;
+    }
+
+    private async Task GiveTokenAsync(HttpContext http)
+    {
+        var form = await http.Request.ReadFormAsync();
+        var challenge = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"]!)));
+        if (!_codes.TryRemove(form["code"]!, out var asked) || asked.Challenge != challenge
+            || asked.RedirectUri != form["redirect_uri"] || form["client_secret"] != ClientSecret)
+        {
+            http.Response.StatusCode = 400;
+            await http.Response.WriteAsJsonAsync(new { error = "invalid_grant" });
+            return;
+        }
+
+        await http.Response.WriteAsJsonAsync(new
+        {
+            access_token = "access-token-of-carla", token_type = "Bearer",
+            id_token = Token(Role, IdTokenAudience, nonce: Nonce ?? asked.Nonce),
+        });
     }
 
     private static Task NotFound(HttpContext http)

@@ -92,6 +92,19 @@ public sealed class ReadingApiTests(AdminServer server) : IClassFixture<AdminSer
         });
     }
 
+    [Theory]
+    [InlineData("X-IAM-Version", JsonValueKind.Number)]
+    [InlineData(null, JsonValueKind.Null)]
+    public async Task History_TotalViolations_AreOnlyANumberWhereResponsesNameTheirVersion(
+        string? header, JsonValueKind kind)
+    {
+        await using var own = await AdminServer.StartAsync(("IamGateway:Versions:Discovery:ResponseHeader", header));
+
+        var history = await own.GetAsync("/api/v1/history");
+
+        Assert.Equal(kind, history.GetProperty("totalViolations").ValueKind);
+    }
+
     [Fact]
     public async Task History_AfterWhatIsNoTime_IsABadRequest()
     {

@@ -32,6 +32,10 @@ public sealed class ConfigurationErrorTests(RedisServer redis) : IClassFixture<R
         "IamGateway:Admin:ApiKeys:0:Name", "x", "IamGateway:Admin:ApiKeys:0:Sha256", "IamGateway:Admin:ApiKeys:0:Role")]
     [InlineData("IamGateway:Admin:Jwt:Authority", "http://127.0.0.1:1", "IamGateway:Admin:Jwt:Authority",
         "IamGateway:Admin:Jwt:Audience")]
+    [InlineData("IamGateway:Admin:Oidc:Authority", "http://127.0.0.1:1", "IamGateway:Admin:Oidc:Authority",
+        "IamGateway:Admin:Oidc:ClientId", "IamGateway:Admin:Oidc:ClientSecret")]
+    [InlineData("IamGateway:Admin:AllowedHosts:0", "https://gateway", "IamGateway:Admin:AllowedHosts:0")]
+    [InlineData("IamGateway:Admin:TrustedProxies:0", "10.0.0.0/99", "IamGateway:Admin:TrustedProxies:0")]
     [InlineData("ReverseProxy:Clusters:iam:Destinations:a:Address", "10.0.0.1:80",
         "ReverseProxy:Clusters:iam:Destinations:a:Address")]
     [InlineData(

@@ -36,7 +36,7 @@ public sealed class ConsoleLoginTests(AdminServer server) : IClassFixture<AdminS
 
         var attributes = client.SetCookie.Split("; ")[1..].Order();
 
-        Assert.StartsWith("iamgateway-console=", client.SetCookie, StringComparison.Ordinal);
+        Assert.StartsWith($"iamgateway-console-{Address.Port}=", client.SetCookie, StringComparison.Ordinal);
         Assert.Equal(["httponly", "path=/api/v1", "samesite=strict"], attributes);
         Assert.DoesNotContain(Gateway.Key, client.SetCookie, StringComparison.Ordinal);
     }
@@ -48,9 +48,43 @@ public sealed class ConsoleLoginTests(AdminServer server) : IClassFixture<AdminS
 
         using var response = await client.TryLogInAsync(Gateway.Key, ("X-Forwarded-Proto", "https"));
 
-        Assert.StartsWith("__Secure-iamgateway-console=", client.SetCookie, StringComparison.Ordinal);
+        Assert.StartsWith($"__Secure-iamgateway-console-{Address.Port}=", client.SetCookie, StringComparison.Ordinal);
         Assert.Contains("; secure", client.SetCookie, StringComparison.Ordinal);
         Assert.Equal(200, await client.StatusAsync("GET", "/api/v1/me", null, ("X-Forwarded-Proto", "https")));
+    }
+
+    [Fact]
+    public async Task Login_TooManyWrongKeys_HaveToWait()
+    {
+        await using var own = await AdminServer.StartAsync();
+        using var client = new ConsoleClient(own.Gateway.AdminAddress);
+        for (var i = 0; i < LoginThrottle.MaxFailures; i++)
+        {
+            using var wrong = await client.TryLogInAsync("key-of-nobody");
+            Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
+        }
+
+        using var right = await client.TryLogInAsync(Gateway.Key);
+
+        await Problem.AssertAsync(right, 429, "Too many");
+        Assert.InRange(right.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        Assert.Null(client.Cookie);
+    }
+
+    [Theory]
+    [InlineData("evil.example", 421)]
+    [InlineData("gateway.example:8081", 200)]
+    [InlineData("127.0.0.1:8081", 200)]
+    public async Task Host_NotAllowed_GetsNothing(string host, int status)
+    {
+        await using var own = await AdminServer.StartAsync(("IamGateway:Admin:AllowedHosts:0", "gateway.example"));
+        using var client = await ConsoleClient.LogInAsync(own.Gateway.AdminAddress, Gateway.Key);
+
+        Assert.Equal(status, await client.StatusAsync("GET", "/", null, ("Host", host)));
+        using var login = await client.SendAsync("GET", "/api/v1/login", null, ("Host", host));
+        Assert.Equal(status, (int)login.StatusCode);
+        if (status == 421)
+            await Problem.AssertAsync(login, 421, "IamGateway:Admin:AllowedHosts");
     }
 
     [Fact]
@@ -163,7 +197,7 @@ public sealed class ConsoleLoginTests(AdminServer server) : IClassFixture<AdminS
         var parts = client.Cookie!.Split('=', 2)[1].Split('.');
         var payload = Microsoft.AspNetCore.WebUtilities.WebEncoders.Base64UrlDecode(parts[0]);
         var raised = System.Text.Encoding.UTF8.GetString(payload).Replace("viewer", "admin", StringComparison.Ordinal);
-        client.Cookie = "iamgateway-console=" + fault switch
+        client.Cookie = $"iamgateway-console-{Address.Port}=" + fault switch
         {
             "another role" => Microsoft.AspNetCore.WebUtilities.WebEncoders.Base64UrlEncode(
                 System.Text.Encoding.UTF8.GetBytes(raised)) + "." + parts[1],
@@ -185,7 +219,7 @@ public sealed class ConsoleLoginTests(AdminServer server) : IClassFixture<AdminS
 
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
         var cookie = Assert.Single(response.Headers.GetValues("Set-Cookie"));
-        Assert.StartsWith("iamgateway-console=;", cookie, StringComparison.Ordinal);
+        Assert.StartsWith($"iamgateway-console-{Address.Port}=;", cookie, StringComparison.Ordinal);
         Assert.Contains("path=/api/v1", cookie, StringComparison.Ordinal);
         Assert.Contains("expires=Thu, 01 Jan 1970", cookie, StringComparison.Ordinal);
     }

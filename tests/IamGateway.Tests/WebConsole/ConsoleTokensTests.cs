@@ -88,6 +88,24 @@ public sealed class ConsoleTokensTests : IAsyncLifetime
         Assert.Null(Of(_rigs[1]).Read(token));
     }
 
+    [Theory]
+    [InlineData("taken out")]
+    [InlineData("another secret")]
+    public void Token_OfAnOpenIdLoginWhoseClientIsNotConfiguredSoAnyMore_IsNotValid(string change)
+    {
+        var admin = _rigs[1].Settings.Options.Admin;
+        admin.Oidc = new OidcOptions { Authority = "https://id", ClientId = "gw", ClientSecret = "one" };
+        var token = Of(_rigs[1]).Create(ConsoleTokens.OidcSource, "carla", "operator")!;
+        Assert.Equal("carla", Of(_rigs[1]).Read(token)?.Name);
+        Assert.Null(Of(_rigs[0]).Read(token));
+        if (change == "taken out")
+            admin.Oidc = null;
+        else
+            admin.Oidc.ClientSecret = "two";
+
+        Assert.Null(Of(_rigs[1]).Read(token));
+    }
+
     [Fact]
     public void Token_ForAKeyThatIsNotConfigured_IsNotMade() =>
         Assert.Null(Of(_rigs[0]).Create(Source, "ops", "admin"));

@@ -38,13 +38,13 @@ const charts = [
     series: perVersion('errors', 100),
     text: (v) => percent(v / 100),
     least: 1,
-    unit: ' %',
+    tick: (v) => `${number(v)} %`,
   },
   {
     id: 'latency',
     title: 'Latency, p99 and p50 dashed',
     text: (v) => seconds(v / 1000),
-    unit: ' ms',
+    tick: (v) => (v < 1000 ? `${number(v)} ms` : `${number(v / 1000)} s`),
     least: 10,
     series: (history) => [
       ...perVersion('p99', 1000)(history),
@@ -159,7 +159,7 @@ function create(chart, series, data, shape, figure) {
     {
       width: width(box),
       height,
-      padding: [8, 14, 0, 0],
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
@@ -168,7 +168,7 @@ function create(chart, series, data, shape, figure) {
       },
       axes: [
         { ...axis, grid: { show: false }, size: 26, gap: 7, space: 70, values: times },
-        { ...axis, size: 46, space: 28, values: (_, ticks) => ticks.map((t) => short(t) + (chart.unit ?? '')) },
+        { ...axis, size: 46, space: 28, values: (_, ticks) => ticks.map(chart.tick ?? short) },
       ],
       series: [
         {},

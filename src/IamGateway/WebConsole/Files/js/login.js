@@ -3,13 +3,6 @@ import { call, get, Problem } from './api.js';
 import { byId, on, show } from './dom.js';
 import { state } from './state.js';
 
-const returned = {
-  failed: "Your organisation's login did not succeed; try again, or use an API key.",
-  role:
-    'You are logged in at your organisation, ' +
-    'but your account has none of the roles viewer, operator and admin here.',
-};
-
 const limits = {
   viewer: 'You are logged in as viewer: you see everything and change nothing. Steering takes the role operator.',
   operator: 'You are logged in as operator. Revoking, ending sessions and forgetting replicas take the role admin.',
@@ -21,26 +14,19 @@ let leave = () => {};
 export async function begin(whenIn, whenOut) {
   welcome = whenIn;
   leave = whenOut;
-  // A login at the organisation that failed comes back with the reason in the address.
-  const fault = new URLSearchParams(location.search).get('login');
-  if (fault) history.replaceState(null, '', '/');
-  await ask(returned[fault] ?? null);
+  await ask();
 }
 
-async function ask(problem) {
+async function ask() {
   try {
     const { apiKey, openIdConnect, me } = await get('login');
     byId('login-key').hidden = !apiKey;
     byId('login-oidc').hidden = !openIdConnect;
     if (me) enter(me);
-    else
-      open(
-        problem ??
-          (apiKey || openIdConnect ? null : 'No credentials are configured: set IamGateway:Admin:ApiKeys.'),
-      );
+    else open(apiKey || openIdConnect ? null : 'No credentials are configured: set IamGateway:Admin:ApiKeys.');
   } catch (error) {
     open(error instanceof Problem ? error.message : 'The gateway cannot be reached; trying again.');
-    setTimeout(() => ask(problem), 2000);
+    setTimeout(ask, 2000);
   }
 }
 

@@ -28,7 +28,7 @@ export function close() {
 const field = (label, control, hint) =>
   h(
     'div',
-    { class: 'field' },
+    { class: `field ${control.id}` },
     h('label', { for: control.id }, label),
     control,
     hint ? h('p', { class: 'hint', id: `${control.id}-hint` }, hint) : null,
@@ -105,16 +105,16 @@ function build() {
         'div',
         { class: 'fields' },
         field(
-          'Most server errors, per cent',
+          'Server errors above, %',
           input('ro-errors', '1', { inputmode: 'decimal' }),
           'Of the new version in a step.',
         ),
         field(
-          'Highest p99, times the old',
+          'p99 above, times the old',
           input('ro-p99', '2', { inputmode: 'decimal' }),
           'Where they differ by more than 10 ms.',
         ),
-        field('Most refused, per cent', input('ro-refused', '1', { inputmode: 'decimal' }), 'Of all requests.'),
+        field('Refused above, %', input('ro-refused', '1', { inputmode: 'decimal' }), 'Of all requests.'),
         field(
           'Judged from, requests',
           input('ro-min', '200', { inputmode: 'numeric' }),
@@ -173,9 +173,9 @@ const step = (text) => {
 
 function order() {
   for (const [id, name] of [
-    ['ro-errors', 'Most server errors'],
-    ['ro-p99', 'Highest p99'],
-    ['ro-refused', 'Most refused'],
+    ['ro-errors', 'Server errors above'],
+    ['ro-p99', 'p99 above'],
+    ['ro-refused', 'Refused above'],
     ['ro-min', 'Judged from'],
   ]) {
     if (value(id) === '' || Number.isNaN(Number(value(id))))

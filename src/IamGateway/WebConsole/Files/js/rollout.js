@@ -248,10 +248,13 @@ function figures(r) {
         limits.maxRefusalRate === null ? '–' : percent(limits.maxRefusalRate),
         refusals > 0,
       ),
-      row('Violations', '', count(violations), '0', violations > 0),
+      row('Violations', '', isMeasured(violations) ? count(violations) : 'not measured', '0', violations > 0),
     ),
   );
 }
+
+// Without a header that names the version of each response there is nothing to count by.
+const isMeasured = (violations) => violations > 0 || state.history.totalViolations !== null;
 
 const rate = (f) => (f.requests > 0 ? percent(f.errorRate) : '–');
 

@@ -13,7 +13,7 @@ export const state = {
     migrations: [],
     versions: new Map(),
     totalRefusals: 0,
-    totalViolations: 0,
+    totalViolations: null,
   },
   skew: 0, // the gateway's clock minus this one's, in milliseconds
   reachedAt: null,

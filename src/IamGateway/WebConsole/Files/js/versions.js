@@ -222,10 +222,12 @@ function drawWeights() {
 }
 
 // Another change that is in steps would only be answered with a refusal.
-const busy = () =>
-  ['steady', 'active'].includes(state.status.phase)
-    ? null
-    : `Another change is under way (${state.status.phase}); it takes a moment.`;
+function busy() {
+  if (['steady', 'active'].includes(state.status.phase)) return null;
+  const silent = state.replicas.filter((r) => r.silent && !r.forgotten).map((r) => r.name);
+  const until = silent.length > 0 ? `it waits for ${list(silent)}, silent` : 'it takes a moment';
+  return `Another change is under way (${state.status.phase}); ${until}.`;
+}
 
 form.addEventListener('input', () => {
   const newer = pair().candidates[0];

@@ -53,6 +53,7 @@ await run(async (browser) => {
   await tell('redis/kill');
   await banner.getByText('The store does not answer.').waitFor();
   await page.getByText('Store is away', { exact: true }).waitFor();
+  await page.getByText('Sessions not known').waitFor();
   await picture(page, 'store-down-dark');
   await checkPage(page, 'the store is away');
   await tell('redis/start');

@@ -13,9 +13,9 @@ test('a role includes those below it, and nobody has none', () => {
   assert.deepEqual(roles.map(may), [false, false, false]);
 });
 
-test('a button says which role it takes, or what else is in its way', () => {
+test('a button is there for whom it is for, and says what else is in its way', () => {
   state.me = { role: 'viewer' };
-  assert.deepEqual(gate('operator'), { disabled: true, title: 'It takes the role operator; yours is viewer.' });
+  assert.deepEqual(gate('operator', 'Wait.'), { hidden: true, disabled: true });
   state.me = { role: 'admin' };
   assert.deepEqual(gate('operator'), {});
   assert.deepEqual(gate('operator', 'Wait.'), { disabled: true, title: 'Wait.' });

@@ -33,13 +33,18 @@ function tile({ key, head, text, state: kind }) {
 }
 
 function sessions() {
-  const all = active();
+  // They are counted in the store.
+  const all = state.status.store.up ? active() : [];
   const total = all.reduce((sum, v) => sum + v.sessions, 0);
-  const text = total === 0 ? 'No session yet' : all.map((v) => `${v.version} ${count(v.sessions)}`).join(' · ');
+  const places = all.map((v) => `${v.version} ${count(v.sessions)}`);
+  const [head, text] =
+    all.length === 0
+      ? ['Sessions not known', 'the store counts them']
+      : [plural(total, 'session'), total === 0 ? 'No session yet' : places.join(' · ')];
   return h(
     'div',
     { class: 'tile where', 'data-key': 'where' },
-    h('div', {}, h('strong', {}, plural(total, 'session')), h('span', { class: 'quiet' }, text)),
+    h('div', {}, h('strong', {}, head), h('span', { class: 'quiet' }, text)),
     h(
       'div',
       { class: 'bar', 'aria-hidden': 'true' },

@@ -33,9 +33,10 @@ const roles = ['viewer', 'operator', 'admin'];
 
 export const may = (role) => state.me !== null && roles.indexOf(state.me.role) >= roles.indexOf(role);
 
-// Attributes for a button that takes a role: disabled, with the reason.
-export const gate = (role, also = null) => {
-  const reason = may(role) ? also : `It takes the role ${role}; yours is ${state.me?.role}.`;
+// Attributes for a button that takes a role: whoever has not got it does not see it. What else is in its way disables
+// it, with the reason.
+export const gate = (role, reason = null) => {
+  if (!may(role)) return { hidden: true, disabled: true };
   return reason ? { disabled: true, title: reason } : {};
 };
 

@@ -6,7 +6,7 @@ import { count, list, number, percent, plural, seconds } from './format.js';
 import { attempt, say } from './notice.js';
 import { look } from './poll.js';
 import { preview } from './preview.js';
-import { active, colour, gate, running, state, versions } from './state.js';
+import { active, colour, gate, may, running, state, versions } from './state.js';
 
 // What somebody is about to set; null: the slider shows what is.
 let wish = null;
@@ -58,7 +58,7 @@ function row(version) {
   const cells = [
     ['State', h('span', { class: `state ${version.state}` }, version.state)],
     ['Weight', isLive ? `${version.weight} %` : '–'],
-    ['Sessions', isLive ? count(version.sessions) : '–'],
+    ['Sessions', isLive && state.status.store.up ? count(version.sessions) : '–'],
     ['Requests', isLive ? `${number(Math.round((figures.requests ?? 0) * 10) / 10)}/s` : '–'],
     ['Errors', isLive && figures.errors !== null ? percent(figures.errors) : '–'],
     ['p99', isLive ? seconds(figures.p99) : '–'],
@@ -201,7 +201,8 @@ function drawWeights() {
   const slider = byId('weight');
   if (slider.valueAsNumber !== to) slider.value = to;
   slider.setAttribute('aria-valuetext', `${to} % of new sessions to ${newer.version}`);
-  const reason = gate('operator', busy()).title ?? null;
+  const isMine = may('operator');
+  const reason = isMine ? busy() : 'Setting them takes the role operator.';
   slider.disabled = reason !== null;
   show(byId('weight-older'), h('i', { class: `dot v${colour(older.version)}` }), `${older.version} ${100 - to} %`);
   show(byId('weight-newer'), h('i', { class: `dot v${colour(newer.version)}` }), `${newer.version} ${to} %`);
@@ -217,6 +218,7 @@ function drawWeights() {
         pausesRollout: Boolean(running()),
       }),
   );
+  byId('weight-set').hidden = !isMine;
   byId('weight-set').disabled = reason !== null || to === present;
   byId('weight-reset').hidden = to === present;
 }

@@ -52,7 +52,7 @@ internal static class Dashboard
         var replaced = query
             .Replace("$__rate_interval", "10s", StringComparison.Ordinal)
             .Replace("$__interval", "5s", StringComparison.Ordinal)
-            .Replace("$__range", "1m", StringComparison.Ordinal)
+            .Replace("$__range", "1h", StringComparison.Ordinal)
             .Replace("$version", ".*", StringComparison.Ordinal)
             .Replace("$gateway", ".*", StringComparison.Ordinal);
         // $1 is label_replace's.

@@ -90,7 +90,9 @@ internal sealed class OpenIdProvider : IAsyncDisposable
             "/.well-known/openid-configuration" => http.Response.WriteAsJsonAsync(
                 new
                 {
-                    issuer = Issuer, jwks_uri = $"{Issuer}/jwks", authorization_endpoint = $"{Issuer}/authorize",
+                    issuer = Issuer,
+                    jwks_uri = $"{Issuer}/jwks",
+                    authorization_endpoint = $"{Issuer}/authorize",
                     token_endpoint = $"{Issuer}/token",
                 }),
             "/authorize" => AuthorizeAsync(http),
@@ -137,7 +139,8 @@ internal sealed class OpenIdProvider : IAsyncDisposable
 
         await http.Response.WriteAsJsonAsync(new
         {
-            access_token = "access-token-of-carla", token_type = "Bearer",
+            access_token = "access-token-of-carla",
+            token_type = "Bearer",
             id_token = Token(Role, IdTokenAudience, nonce: Nonce ?? asked.Nonce),
         });
     }

@@ -29,6 +29,9 @@ internal sealed record BenchOptions
     /// <summary>Connections; 0: those of the plan.</summary>
     public int Connections { get; private init; }
 
+    /// <summary>The folder of another build of the gateway, which runs beside this one.</summary>
+    public string? Other { get; private init; }
+
     public bool OpenLoop { get; private init; } = true;
 
     /// <summary>Where the results go.</summary>
@@ -56,6 +59,7 @@ internal sealed record BenchOptions
                 "--count" => options with { Count = (int)Number() },
                 "--load" => options with { Loads = Next().Split(',') },
                 "--connections" => options with { Connections = (int)Number() },
+                "--other" => options with { Other = Next() },
                 "--closed-only" => options with { OpenLoop = false },
                 "--output" => options with { Output = Next() },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'; see bench/README.md."),

@@ -70,6 +70,8 @@ internal sealed record Plan(Load.Load Load, int Connections, List<Func<Subject>>
         [
             .. All.Where(s => s.Name == "yarp"
                 || (names is null || names.Contains(s.Name)) && options.Only?.IsMatch(s.Name) != false)
-                .Select(s => s.Create),
+                .SelectMany(s => s.Name.StartsWith("gateway", StringComparison.Ordinal) && options.Other is { } other
+                    ? [s.Create, () => ((GatewaySubject)s.Create()).Of(other)]
+                    : (Func<Subject>[])[s.Create]),
         ]);
 }

@@ -33,11 +33,12 @@ internal static class TraceParent
 
     public static string? TraceIdOf(string? traceParent) => traceParent?.Substring(TraceIdAt, TraceIdLength);
 
-    // Not sampled. The second half of the trace's identifier is random enough for the one span that it has here.
-    private static string New() => string.Create(Length, Guid.NewGuid(), static (text, id) =>
+    // Not sampled. The second half of the trace's identifier is random enough for the one span that it has here. Nobody
+    // must be unable to guess it, so no random bytes are asked from the system for each request.
+    private static string New() => string.Create(Length, 0, static (text, _) =>
     {
         Span<byte> bytes = stackalloc byte[TraceIdLength / 2];
-        id.TryWriteBytes(bytes);
+        Random.Shared.NextBytes(bytes);
         "00-".CopyTo(text);
         Convert.TryToHexStringLower(bytes, text[TraceIdAt..], out _);
         text[TraceIdAt + TraceIdLength] = '-';

@@ -16,6 +16,9 @@ internal sealed record BenchOptions
 
     public double Seconds { get; private init; } = 4;
 
+    /// <summary>After so many no further round begins.</summary>
+    public double Minutes { get; private init; } = double.PositiveInfinity;
+
     public int WarmUpSeconds { get; private init; } = 8;
 
     public int Sessions { get; private init; } = 10_000;
@@ -54,6 +57,7 @@ internal sealed record BenchOptions
                 "--only" => options with { Only = new Regex(Next()) },
                 "--rounds" => options with { Rounds = (int)Number() },
                 "--seconds" => options with { Seconds = Number() },
+                "--minutes" => options with { Minutes = Number() },
                 "--warm-up" => options with { WarmUpSeconds = (int)Number() },
                 "--sessions" => options with { Sessions = (int)Number() },
                 "--count" => options with { Count = (int)Number() },

@@ -62,6 +62,7 @@ internal sealed record Plan(Load.Load Load, int Connections, List<Func<Subject>>
         yield return One(options, "100B", 256, Few);
         yield return One(options, "16KB", 32, Few);
         yield return One(options, "16KB", 256, Few);
+        yield return One(options, "100B", 1000, ["yarp", "gateway-steady-redis"]);
         yield return One(options, "token", 32, OfTokens);
     }
 

@@ -46,6 +46,9 @@ internal sealed class GatewaySubject(
         ? typeof(GatewayHost).Assembly.Location
         : Path.GetFullPath(Path.Combine(build, "IamGateway.dll"));
 
+    /// <summary>What Redis held before the first session.</summary>
+    public long RedisBytesAtStart { get; private set; }
+
     /// <summary>The same of another build, which lies in a folder.</summary>
     public GatewaySubject Of(string otherBuild) => new(Name, stage, inMemory, replicas, rules, otherBuild);
 
@@ -57,6 +60,7 @@ internal sealed class GatewaySubject(
         Ports = [.. Enumerable.Range(0, replicas).Select(_ => ChildProcess.FreePort())];
         _adminPorts = [.. Ports.Select(_ => ChildProcess.FreePort())];
         await StartGatewaysAsync();
+        RedisBytesAtStart = Redis?.UsedMemory() ?? 0;
         var sessions = Load.Session.Many(stage == Stage.Cold ? ColdSessions : options.Sessions);
         if (load.IsForm)
         {

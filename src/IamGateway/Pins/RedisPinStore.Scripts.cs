@@ -141,8 +141,8 @@ internal sealed partial class RedisPinStore
         return false
         """;
 
-    // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep the
-    // others, which are released all the same.
+    // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
+    // the others, which are released all the same.
     private const string ReleaseScript = """
         local function release(key, lease)
           local v = redis.call('GET', key)

@@ -16,6 +16,9 @@ internal sealed record BenchOptions
 
     public double Seconds { get; private init; } = 4;
 
+    /// <summary>After so many no further round begins.</summary>
+    public double Minutes { get; private init; } = double.PositiveInfinity;
+
     public int WarmUpSeconds { get; private init; } = 8;
 
     public int Sessions { get; private init; } = 10_000;
@@ -28,6 +31,9 @@ internal sealed record BenchOptions
 
     /// <summary>Connections; 0: those of the plan.</summary>
     public int Connections { get; private init; }
+
+    /// <summary>The folder of another build of the gateway, which runs beside this one.</summary>
+    public string? Other { get; private init; }
 
     public bool OpenLoop { get; private init; } = true;
 
@@ -51,11 +57,13 @@ internal sealed record BenchOptions
                 "--only" => options with { Only = new Regex(Next()) },
                 "--rounds" => options with { Rounds = (int)Number() },
                 "--seconds" => options with { Seconds = Number() },
+                "--minutes" => options with { Minutes = Number() },
                 "--warm-up" => options with { WarmUpSeconds = (int)Number() },
                 "--sessions" => options with { Sessions = (int)Number() },
                 "--count" => options with { Count = (int)Number() },
                 "--load" => options with { Loads = Next().Split(',') },
                 "--connections" => options with { Connections = (int)Number() },
+                "--other" => options with { Other = Next() },
                 "--closed-only" => options with { OpenLoop = false },
                 "--output" => options with { Output = Next() },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'; see bench/README.md."),

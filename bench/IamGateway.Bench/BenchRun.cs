@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using IamGateway.Bench.Figures;
 using IamGateway.Bench.Load;
 using IamGateway.Bench.Servers;
@@ -10,15 +11,27 @@ namespace IamGateway.Bench;
 /// </summary>
 internal sealed class BenchRun(BenchOptions options)
 {
+    private const int MaxThreads = 256;
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("bench-");
+    private readonly long _started = Stopwatch.GetTimestamp();
+
+    // At least one round of everything under way is brought to its end.
+    private bool IsOver => Stopwatch.GetElapsedTime(_started).TotalMinutes > options.Minutes;
 
     public async Task<int> RunAsync()
     {
         var groups = new List<Group>();
         using var backend = await Backend.StartAsync(Path.Combine(_work.FullName, "backend"));
         foreach (var (index, plan) in Plan.Make(options).Index())
+        {
             groups.Add(await RunAsync(plan, backend, Path.Combine(_work.FullName, $"{index}")));
-        await Report.WriteAsync(options.Output, groups);
+            // After each, so that a run that is broken off leaves what it has.
+            await Report.WriteAsync(options.Output, groups);
+            if (IsOver)
+                break;
+        }
+
+        await Report.PrintAsync(options.Output);
         _work.Delete(recursive: true);
         return groups.SelectMany(g => g.Subjects).SelectMany(s => s.Closed.Concat(s.Open)).Any(w => w.Errors > 0) ? 1 : 0;
     }
@@ -31,15 +44,17 @@ internal sealed class BenchRun(BenchOptions options)
             var series = subjects.Select(s => new Series(s.Name, [], [])).ToList();
             foreach (var subject in subjects)
                 await StartAsync(subject, plan, backend, Directory.CreateDirectory(Path.Combine(folder, subject.Name)));
-            for (var round = 1; round <= options.Rounds; round++)
+            for (var round = 1; round <= options.Rounds && (round == 1 || !IsOver); round++)
             {
                 Say($"{plan.Load.Name}, {plan.Connections} connections, closed loop: round {round}");
                 foreach (var (index, subject) in subjects.Index())
                     series[index].Closed.Add(await ClosedAsync(subject, plan));
             }
 
-            var rate = options.OpenLoop ? series[0].Of(w => w.PerSecond) / 2 : 0;
-            for (var round = 1; round <= options.Rounds && options.OpenLoop; round++)
+            // A client of the open loop is a thread; too many of them would measure themselves.
+            var hasOpenLoop = options.OpenLoop && plan.Connections <= MaxThreads;
+            var rate = hasOpenLoop ? series[0].Of(w => w.PerSecond) / 2 : 0;
+            for (var round = 1; round <= options.Rounds && hasOpenLoop && (round == 1 || !IsOver); round++)
             {
                 Say($"{plan.Load.Name}, {plan.Connections} connections, open loop: round {round}");
                 foreach (var (index, subject) in subjects.Index())

@@ -62,6 +62,7 @@ internal sealed record Plan(Load.Load Load, int Connections, List<Func<Subject>>
         yield return One(options, "100B", 256, Few);
         yield return One(options, "16KB", 32, Few);
         yield return One(options, "16KB", 256, Few);
+        yield return One(options, "100B", 1000, ["yarp", "gateway-steady-redis"]);
         yield return One(options, "token", 32, OfTokens);
     }
 
@@ -70,6 +71,8 @@ internal sealed record Plan(Load.Load Load, int Connections, List<Func<Subject>>
         [
             .. All.Where(s => s.Name == "yarp"
                 || (names is null || names.Contains(s.Name)) && options.Only?.IsMatch(s.Name) != false)
-                .Select(s => s.Create),
+                .SelectMany(s => s.Name.StartsWith("gateway", StringComparison.Ordinal) && options.Other is { } other
+                    ? [s.Create, () => ((GatewaySubject)s.Create()).Of(other)]
+                    : (Func<Subject>[])[s.Create]),
         ]);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using IamGateway.Bench.Figures;
 using IamGateway.Bench.Load;
 using IamGateway.Bench.Servers;
@@ -10,6 +11,8 @@ namespace IamGateway.Bench;
 /// </summary>
 internal sealed class SessionCountRun(BenchOptions options)
 {
+    private readonly List<string> _bytes = [];
+
     public async Task<int> RunAsync()
     {
         var work = Directory.CreateTempSubdirectory("bench-");
@@ -17,7 +20,22 @@ internal sealed class SessionCountRun(BenchOptions options)
         var groups = new List<Group>();
         foreach (var stage in new[] { Stage.Steady, Stage.MidRollout })
             groups.Add(await RunAsync(stage, backend, Path.Combine(work.FullName, $"{stage}")));
-        await Report.WriteAsync(options.Output, groups);
+        var many = groups.Select(g => string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {g.Subjects[1].Subject} | {g.Subjects[1].Ratio(g.Base, w => w.Cpu):0.00} "
+            + $"| {g.Subjects[1].RatioOpen(g.Base, w => w.P50):0.00} | {g.Subjects[1].RatioOpen(g.Base, w => w.P99):0.00} |"));
+        var table = $"""
+            ### Many sessions to ten thousand: must reach 1.1, aim 1.0
+
+            | what | CPU per request | p50 at half of saturation | p99 |
+            |---|---:|---:|---:|
+            {string.Join('\n', many)}
+
+            Redis, bytes a session (must reach 130, aim 40): {string.Join("; ", _bytes)}
+
+            """;
+        await Report.WriteAsync(options.Output, groups, table);
+        await Report.PrintAsync(options.Output);
         work.Delete(recursive: true);
         return 0;
     }
@@ -36,8 +54,8 @@ internal sealed class SessionCountRun(BenchOptions options)
                 Console.Error.WriteLine($"starting {subject.Name}");
                 var directory = Directory.CreateDirectory(Path.Combine(folder, $"{index}")).FullName;
                 await subject.StartAsync(backend, directory, load, options.WithSessions(counts[index]));
-                Console.WriteLine(
-                    $"{subject.Name}: {subject.Redis!.UsedMemory() / (double)counts[index]:0} bytes of Redis a session");
+                var bytes = (subject.Redis!.UsedMemory() - subject.RedisBytesAtStart) / counts[index];
+                _bytes.Add($"{subject.Name}: {bytes}");
                 await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
             }
 

@@ -6,6 +6,7 @@ using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 
@@ -20,8 +21,14 @@ internal static class GatewayHost
     public const string DefaultProxyUrl = "http://*:8080";
     public const string DefaultAdminUrl = "http://localhost:8081";
 
+    // What a socket brings is handled on the thread that waits for it, and not handed to the thread pool first. The
+    // runtime reads it with the first socket.
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
     public static async Task<int> RunAsync(string[] args)
     {
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
+            Environment.SetEnvironmentVariable(InlineCompletions, "1");
         var problems = new ConfigurationProblems();
         await using var gateway = await StartAsync(args, problems, TimeProvider.System);
         if (gateway is null)
@@ -194,13 +201,20 @@ internal static class GatewayHost
             kestrel.ApplicationServices.GetRequiredService<Listeners>().Configure(
                 kestrel, GatewayConfiguration.Listener(builder.Configuration, "Proxy", DefaultProxyUrl));
         });
+        builder.Services.Configure<SocketTransportOptions>(sockets =>
+        {
+            // No step of a request blocks its thread. The admin listener, whose commands may write a file, goes on
+            // using the thread pool.
+            sockets.UnsafePreferInlineScheduling = true;
+            // 4 KB a connection, for a call of the system less a request.
+            sockets.WaitForDataBeforeAllocatingBuffer = false;
+        });
         builder.Services.Configure<HostOptions>(
             o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
         AddSystemd(builder.Services);
         var app = builder.Build();
         app.UseEdge();
         app.UseLeaving();
-        app.UseWebSockets();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<GatewayPipeline>();

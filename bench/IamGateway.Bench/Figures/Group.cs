@@ -4,4 +4,6 @@ namespace IamGateway.Bench.Figures;
 internal sealed record Group(string Load, int Connections, double OpenRate, List<Series> Subjects)
 {
     public Series Base => Subjects[0];
+
+    public Series? Find(string subject) => Subjects.Find(s => s.Subject == subject);
 }

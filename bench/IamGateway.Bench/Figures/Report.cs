@@ -14,14 +14,18 @@ internal static class Report
         NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    public static async Task WriteAsync(string folder, List<Group> groups)
+    public static async Task WriteAsync(string folder, List<Group> groups, string? more = null)
     {
         Directory.CreateDirectory(folder);
-        var text = string.Join("\n", groups.Select(Table));
-        Console.WriteLine(text);
+        var text = string.Join("\n", groups.Select(Table).Append(more ?? Targets.Table(groups)));
         await File.WriteAllTextAsync(Path.Combine(folder, "results.md"), text);
         await File.WriteAllTextAsync(Path.Combine(folder, "results.json"), JsonSerializer.Serialize(groups, Json));
         await File.WriteAllTextAsync(Path.Combine(folder, "results.svg"), Plot.Draw(groups));
+    }
+
+    public static async Task PrintAsync(string folder)
+    {
+        Console.WriteLine(await File.ReadAllTextAsync(Path.Combine(folder, "results.md")));
         Console.WriteLine($"Written to {folder}: results.md, results.json, results.svg");
     }
 

@@ -21,6 +21,9 @@ internal sealed record Series(string Subject, List<Window> Closed, List<Window> 
     public double Ratio(Series to, Func<Window, double> figure) =>
         Median(Closed.Zip(to.Closed, (a, b) => figure(a) / figure(b)));
 
+    public double RatioOpen(Series to, Func<Window, double> figure) =>
+        Median(Open.Zip(to.Open, (a, b) => figure(a) / figure(b)));
+
     public double Beyond(Series to, Func<Window, double> figure) =>
         Median(Closed.Zip(to.Closed, (a, b) => figure(a) - figure(b)));
 

@@ -22,8 +22,9 @@ internal enum Stage
 }
 
 /// <summary>The gateway, with sessions that were begun through it, in a stage of a rollout.</summary>
-internal sealed class GatewaySubject(string name, Stage stage, bool inMemory = false, int replicas = 1, bool rules = false)
-    : Subject(name)
+internal sealed class GatewaySubject(
+    string name, Stage stage, bool inMemory = false, int replicas = 1, bool rules = false, string? build = null)
+    : Subject(build is null ? name : $"{name}-other")
 {
     private const string Key = "key-of-the-bench";
     private const int ColdSessions = 40_000;
@@ -41,6 +42,16 @@ internal sealed class GatewaySubject(string name, Stage stage, bool inMemory = f
     private int[] _adminPorts = [];
     private Load.Load? _load;
 
+    private string Program => build is null
+        ? typeof(GatewayHost).Assembly.Location
+        : Path.GetFullPath(Path.Combine(build, "IamGateway.dll"));
+
+    /// <summary>What Redis held before the first session.</summary>
+    public long RedisBytesAtStart { get; private set; }
+
+    /// <summary>The same of another build, which lies in a folder.</summary>
+    public GatewaySubject Of(string otherBuild) => new(Name, stage, inMemory, replicas, rules, otherBuild);
+
     public override async Task StartAsync(Backend backend, string folder, Load.Load load, BenchOptions options)
     {
         (_backend, _folder, _load) = (backend, folder, load);
@@ -49,6 +60,7 @@ internal sealed class GatewaySubject(string name, Stage stage, bool inMemory = f
         Ports = [.. Enumerable.Range(0, replicas).Select(_ => ChildProcess.FreePort())];
         _adminPorts = [.. Ports.Select(_ => ChildProcess.FreePort())];
         await StartGatewaysAsync();
+        RedisBytesAtStart = Redis?.UsedMemory() ?? 0;
         var sessions = Load.Session.Many(stage == Stage.Cold ? ColdSessions : options.Sessions);
         if (load.IsForm)
         {
@@ -75,7 +87,7 @@ internal sealed class GatewaySubject(string name, Stage stage, bool inMemory = f
     private async Task StartGatewaysAsync()
     {
         foreach (var (index, port) in Ports.Index())
-            AddDotnet(_folder, typeof(GatewayHost).Assembly.Location, Settings(port, _adminPorts[index]));
+            AddDotnet(_folder, Program, Settings(port, _adminPorts[index]));
         await WaitForPortsAsync();
     }
 

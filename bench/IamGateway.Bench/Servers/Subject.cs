@@ -1,9 +1,9 @@
-using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace IamGateway.Bench.Servers;
 
 /// <summary>Something that stands between clients and the instances, and is measured.</summary>
-internal abstract class Subject(string name) : IDisposable
+internal abstract partial class Subject(string name) : IDisposable
 {
     private readonly List<ChildProcess> _proxies = [];
     private readonly List<string> _probes = [];
@@ -33,12 +33,12 @@ internal abstract class Subject(string name) : IDisposable
 
     private static long Allocated(string probe)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Connect(new UnixDomainSocketEndPoint(probe));
+        using var questions = StartupHook.Open(probe);
+        using var answers = StartupHook.Open(probe + StartupHook.AnswerSuffix);
+        questions.WriteByte(0);
         var bytes = new byte[sizeof(long)];
-        return socket.Receive(bytes) == bytes.Length
-            ? BitConverter.ToInt64(bytes)
-            : throw new IOException("The probe has not answered.");
+        answers.ReadExactly(bytes);
+        return BitConverter.ToInt64(bytes);
     }
 
     protected void Add(ChildProcess proxy) => _proxies.Add(proxy);
@@ -46,8 +46,9 @@ internal abstract class Subject(string name) : IDisposable
     /// <summary>Starts a .NET program that tells what it allocates.</summary>
     protected void AddDotnet(string folder, string program, params string[] args)
     {
-        // A path of a socket is short.
-        var probe = Path.Combine(Path.GetTempPath(), $"bench-{Guid.NewGuid():n}"[..20]);
+        var probe = Path.Combine(folder, $"probe{_proxies.Count}-{Guid.NewGuid():n}");
+        _ = MakePipe(probe, Convert.ToUInt32("600", 8));
+        _ = MakePipe(probe + StartupHook.AnswerSuffix, Convert.ToUInt32("600", 8));
         _probes.Add(probe);
         Add(new ChildProcess(
             Path.Combine(folder, $"log{_proxies.Count}"), "dotnet", [program, .. args],
@@ -64,8 +65,6 @@ internal abstract class Subject(string name) : IDisposable
     {
         foreach (var proxy in _proxies)
             proxy.Dispose();
-        foreach (var probe in _probes)
-            File.Delete(probe);
         _proxies.Clear();
         _probes.Clear();
     }
@@ -82,4 +81,7 @@ internal abstract class Subject(string name) : IDisposable
         StopProxies();
         Redis?.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakePipe(string path, uint mode);
 }

@@ -37,7 +37,10 @@ internal sealed class Exchange(InstanceStream connection)
         _isAsked = !_isOpaque;
     }
 
-    public async ValueTask WriteAsync(ValueTask writing)
+    public ValueTask WriteAsync(ValueTask writing) =>
+        writing.IsCompletedSuccessfully ? writing : AwaitWriteAsync(writing);
+
+    private async ValueTask AwaitWriteAsync(ValueTask writing)
     {
         try
         {
@@ -49,8 +52,9 @@ internal sealed class Exchange(InstanceStream connection)
         }
     }
 
+    /// <summary>Waits for a read, and counts what it brings where nobody below does.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReadAsync(Memory<byte> buffer, ValueTask<int> reading)
+    public async ValueTask<int> ReadAsync(Memory<byte> buffer, ValueTask<int> reading, bool counts = false)
     {
         int count;
         try
@@ -62,6 +66,8 @@ internal sealed class Exchange(InstanceStream connection)
             throw new UnansweredException(wasDelivered: true, e);
         }
 
+        if (counts)
+            connection.Count(count);
         // A read of nothing waits for bytes and takes none.
         if (buffer.Length == 0)
             return 0;

@@ -49,15 +49,18 @@ internal sealed class InstanceStream : NetworkStream
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var reading = CountAsync(base.ReadAsync(buffer, cancellationToken));
-        return _exchange?.ReadAsync(buffer, reading) ?? reading;
+        var reading = base.ReadAsync(buffer, cancellationToken);
+        return _exchange is null ? CountAsync(reading) : _exchange.ReadAsync(buffer, reading, counts: true);
     }
+
+    /// <summary>Counts bytes that were read.</summary>
+    public void Count(int bytes) => Received += bytes;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> CountAsync(ValueTask<int> reading)
     {
         var count = await reading;
-        Received += count;
+        Count(count);
         return count;
     }
 

@@ -150,19 +150,29 @@ internal sealed partial class RedisPinStore
         return false
         """;
 
-    // ARGV: 1 lease. Returns where an alias points.
-    private const string ReleaseScript = Prelude + """
-        local v = redis.call('GET', KEYS[1])
-        if not v then return false end
-        if string.byte(v) == 65 then return string.sub(v, 2) end
-        local r = parse(v)
-        local left = {}
-        for lease in string.gmatch(r.leases, '[^,]+') do
-          if lease ~= ARGV[1] then left[#left + 1] = lease end
+    // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
+    // the others, which are released all the same.
+    private const string ReleaseScript = """
+        local function release(key, lease)
+          local v = redis.call('GET', key)
+          if not v then return false end
+          if string.byte(v) == 65 then return string.sub(v, 2) end
+          local head, leases = string.match(v, '^(.*:)([^:]*)$')
+          local left = {}
+          for other in string.gmatch(leases, '[^,]+') do
+            if other ~= lease then left[#left + 1] = other end
+          end
+          if string.byte(v) == 69 and #left == 0 then redis.call('DEL', key); return false end
+          redis.call('SET', key, head .. table.concat(left, ','), 'KEEPTTL')
+          return false
         end
-        if r.kind == 'E' and #left == 0 then redis.call('DEL', KEYS[1]); return false end
-        r.leases = table.concat(left, ',')
-        put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
-        return false
+        local aliases, failure = {}, nil
+        for i, key in ipairs(KEYS) do
+          local ok, alias = pcall(release, key, ARGV[i])
+          aliases[i] = ok and alias
+          if not ok then failure = alias end
+        end
+        if failure then return type(failure) == 'table' and failure or redis.error_reply(failure) end
+        return aliases
         """;
 }

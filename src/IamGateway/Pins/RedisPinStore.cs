@@ -51,13 +51,38 @@ internal sealed partial class RedisPinStore : IPinStore
 
     public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {
-        var prepared = await Task.WhenAll(writes.Select(
-            w => w.Kind == StoreWriteKind.Link ? PreparedAsync(Arguments(terms), w) : Task.FromResult(w)));
+        StoreWrite[] prepared = [.. writes];
+        await Task.WhenAll(Enumerable.Range(0, prepared.Length).Where(i => prepared[i].Kind == StoreWriteKind.Link)
+            .Select(async i => prepared[i] = await PreparedAsync(Arguments(terms), prepared[i])));
         // Sent one behind the other on one connection and so carried out in order; one wait for all of them.
-        var tasks = new Task[writes.Count];
-        for (var i = 0; i < tasks.Length; i++)
-            tasks[i] = ApplyAsync(Arguments(terms), prepared[i]);
+        var tasks = new List<Task>(prepared.Length);
+        for (var i = 0; i < prepared.Length;)
+        {
+            var end = i;
+            while (end < prepared.Length && prepared[end].Kind == StoreWriteKind.Release)
+                end++;
+            if (end > i)
+                tasks.AddRange(prepared[i..end].Chunk(_redis.IsCluster ? 1 : end - i).Select(ReleaseAsync));
+            else
+                tasks.Add(ApplyAsync(Arguments(terms), prepared[end++]));
+            i = end;
+        }
+
         await Task.WhenAll(tasks);
+    }
+
+    // As many as wait cost one call, but on a Cluster, where their keys lie in different slots, one each.
+    private async Task ReleaseAsync(StoreWrite[] writes)
+    {
+        for (var hops = 0; hops < SessionRouter.MaxAliasHops && writes.Length > 0; hops++)
+        {
+            var aliases = (RedisResult[])(await RunAsync(
+                "release", ReleaseScript, Array.ConvertAll(writes, w => Key(w.Key)),
+                Array.ConvertAll(writes, w => (RedisValue)w.Lease.ToString())))!;
+            // Those whose name was found to point to another one.
+            writes = [.. writes.Zip(aliases).Where(w => !w.Second.IsNull)
+                .Select(w => w.First with { Key = SessionKey.Read((byte[])w.Second!) })];
+        }
     }
 
     private async Task ApplyAsync(ArgumentCache shared, StoreWrite write)
@@ -98,7 +123,6 @@ internal sealed partial class RedisPinStore : IPinStore
             var result = await (write.Kind switch
             {
                 StoreWriteKind.End => RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]),
-                StoreWriteKind.Release => RunAsync("release", ReleaseScript, [Key(key)], [write.Lease.ToString()]),
                 _ => RunAsync(
                     "write", RefreshScript, Keys(key),
                     [

@@ -25,8 +25,8 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
         var written = Encoding.UTF8.GetBytes(ruleName, buffer);
         buffer[written++] = 0;
         written += Encoding.UTF8.GetBytes(value, buffer[written..]);
-        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(secret, buffer[..written], hash);
+        Span<byte> hash = stackalloc byte[KeyedHash.Size];
+        KeyedHash.Compute(secret, buffer[..written], hash);
         CryptographicOperations.ZeroMemory(buffer[..written]);
         if (rented is not null)
             System.Buffers.ArrayPool<byte>.Shared.Return(rented);

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net.Sockets;
 using DemoIam;
 using IamGateway.Tests.Servers;
 using static IamGateway.Tests.Servers.Eventually;
@@ -11,15 +9,11 @@ namespace IamGateway.Tests.Startup;
 /// </summary>
 public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<RedisServer>
 {
-    private const int Clients = 12;
     private readonly (string Proxy, string Admin)[] _addresses =
     [
         .. Enumerable.Range(0, 2).Select(_ => (
             $"http://127.0.0.1:{Ports.Next()}", $"http://127.0.0.1:{Ports.Next()}")),
     ];
-
-    private readonly ConcurrentQueue<string> _failures = new();
-    private long _answers;
 
     [Fact]
     public async Task RollingRestart_ClientsThatKeepConnectionsAndRepeatNothing_SeeNoFailedRequest()
@@ -33,10 +27,8 @@ public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<Redis
                 await replicas[i].UntilReadyAsync(_addresses[i].Admin);
             await using var balancer = new Balancer(_addresses);
             await UntilAsync(() => balancer.IsReady(0) && balancer.IsReady(1));
-            using var stop = new CancellationTokenSource();
-            var clients = Enumerable.Range(0, Clients)
-                .Select(n => UseAsync(n, balancer.Port, stop.Token)).ToArray();
-            await MoreAsync(200);
+            var users = new KeepAliveUsers(balancer.Port);
+            await users.MoreAsync(200);
             foreach (var i in (int[])[0, 1])
             {
                 var before = balancer.Connections(i);
@@ -45,15 +37,14 @@ public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<Redis
                 replicas[i] = Start(iam, i);
                 await replicas[i].UntilReadyAsync(_addresses[i].Admin);
                 await UntilAsync(() => balancer.IsReady(i) && balancer.IsReady(1 - i));
-                await MoreAsync(100);
+                await users.MoreAsync(100);
                 Assert.True(before > 0, "Nothing had gone through the replica that was restarted.");
             }
 
-            await stop.CancelAsync();
-            var closed = await Task.WhenAll(clients);
+            var closed = await users.StopAsync();
 
-            Assert.Empty(_failures);
-            Assert.True(closed.Sum() >= Clients, "Clients were not told to give their connections up.");
+            Assert.Empty(users.Failures);
+            Assert.True(closed >= KeepAliveUsers.Count, "Clients were not told to give their connections up.");
             Assert.Equal(0, iam.OlderVersionRequests);
         }
         finally
@@ -71,48 +62,6 @@ public sealed class RollingRestartTests(RedisServer redis) : IClassFixture<Redis
             ["ConnectionStrings:Redis"] = redis.ConnectionString,
             ["IamGateway:ShutdownDelay"] = "00:00:02",
         }));
-
-    /// <summary>
-    /// Requests, some slow and some with a body, as a user sends them; how many connections were given up.
-    /// </summary>
-    private async Task<int> UseAsync(int number, int port, CancellationToken stop)
-    {
-        using var client = new KeepAliveClient(port);
-        string? cookie = null;
-        for (var i = number; !stop.IsCancellationRequested; i++)
-        {
-            var (method, path, body) = (i % 5) switch
-            {
-                0 => ("GET", "/slow?ms=700", ""),
-                1 => ("POST", "/echo", new string('x', 5_000)),
-                _ => ("GET", "/slow?ms=20", ""),
-            };
-            try
-            {
-                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-                var (status, set) = await client.SendAsync(method, path, cookie, body, patience.Token);
-                cookie = set ?? cookie;
-                if (status != 200)
-                    _failures.Enqueue($"{method} {path}: {status}");
-                Interlocked.Increment(ref _answers);
-                // Users read: so a connection may lie idle just when the listener closes.
-                await Task.Delay(i % 4 * 150, CancellationToken.None);
-            }
-            catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
-            {
-                _failures.Enqueue($"{method} {path}: {e.Message}");
-                client.Dispose();
-            }
-        }
-
-        return client.Closed;
-    }
-
-    private Task MoreAsync(int answers)
-    {
-        var target = Interlocked.Read(ref _answers) + answers;
-        return UntilAsync(() => Interlocked.Read(ref _answers) >= target);
-    }
 
     private static async Task EndsAsync(ServerProcess process)
     {

@@ -211,7 +211,6 @@ internal static class GatewayHost
             o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
         var app = builder.Build();
         app.UseLeaving();
-        app.UseWebSockets();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<GatewayPipeline>();

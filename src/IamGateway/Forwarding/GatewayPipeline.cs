@@ -119,7 +119,8 @@ internal sealed class GatewayPipeline(
         await next(http);
         while (true)
         {
-            var others = Others(destinations, request);
+            IReadOnlyList<DestinationState> others =
+                http.GetForwarderErrorFeature() is null ? [] : Others(destinations, request);
             var retry = retries.Judge(http, request, body, others.Count > 0);
             if (retry == Retry.None)
                 return;
@@ -263,8 +264,7 @@ internal sealed class GatewayPipeline(
     /// </summary>
     private void End(HttpContext http, GatewayRequest request)
     {
-        if (request.InstanceId is { } instance)
-            recorder.For(instance, request.Version!).InFlight.Dec();
+        request.Counted?.InFlight.Dec();
         request.IsOut |= request.Ordinal == 0;
         if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff) || !CutOff.Is(http, request))
         {

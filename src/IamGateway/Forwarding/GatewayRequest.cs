@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using IamGateway.Instances;
 using IamGateway.Pins;
+using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -69,6 +70,9 @@ internal sealed partial class GatewayRequest
     public VersionInstances Instances { get; set; } = VersionInstances.None;
 
     public string? InstanceId { get; set; }
+
+    /// <summary>Where it is counted: under the instance and version that it was last sent to.</summary>
+    public InstanceMetrics? Counted { get; set; }
 
     /// <summary>The bucket drawn for a session that this request begins.</summary>
     public int Bucket { get; set; } = -1;

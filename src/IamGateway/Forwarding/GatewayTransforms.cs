@@ -41,10 +41,10 @@ internal sealed class GatewayTransforms(
             RequestTransform.RemoveHeader(context, "Accept-Encoding");
         if (context.HttpContext.GetReverseProxyFeature().ProxiedDestination is not { } destination)
             return ValueTask.CompletedTask;
-        if (request.InstanceId is { } previous)
-            recorder.For(previous, request.Version!).InFlight.Dec();
+        request.Counted?.InFlight.Dec();
         request.Choose(destination.DestinationId);
-        recorder.For(destination.DestinationId, request.Version!).InFlight.Inc();
+        request.Counted = recorder.For(destination.DestinationId, request.Version!);
+        request.Counted.InFlight.Inc();
         return ValueTask.CompletedTask;
     }
 

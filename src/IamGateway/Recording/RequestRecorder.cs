@@ -27,8 +27,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, AccessLog accessLo
             metrics.HandlesIgnored(request.Ignored);
         if (request.Refusal != RefusalCode.None)
             metrics.Refused(request.Refusal, status);
-        if (request.Version is { } version && request.InstanceId is { } instance)
-            For(instance, version).Record(request.Decision, status, elapsed.TotalSeconds);
+        request.Counted?.Record(request.Decision, status, elapsed.TotalSeconds);
         if (request.Span is null && !accessLog.IsOn)
             return;
         var facts = RequestFacts.Of(request, status, elapsed);

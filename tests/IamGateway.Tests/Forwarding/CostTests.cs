@@ -59,11 +59,10 @@ public sealed class CostTests
         var settings = Settings(redis, old, @new);
         settings["IamGateway:Migration:ExistingSessions"] = "Stay";
         await using var gateway = await Gateway.StartAsync([], settings);
+        // Without a cookie, so that the answer begins the session.
+        using (var begins = new HttpClient { BaseAddress = gateway.Proxy })
+            await begins.GetStringAsync("/begin");
         using var client = Client(gateway, "old");
-        using (await client.GetAsync("/begin"))
-        {
-        }
-
         await gateway.SetWeightsAsync(("8.2.1", 99), ("8.3.0", 1));
         Assert.Equal("8.2.1", await AskAsync(client, 10));
         var (claims, waits, releases) = await CallsAsync(gateway);
@@ -74,7 +73,7 @@ public sealed class CostTests
         Assert.Equal(claims + Requests, after.Claims);
         Assert.Equal(waits, after.OtherWaits);
         // Behind the requests, and those that wait together in one.
-        Assert.True(after.Releases - releases <= Requests, $"{after.Releases - releases} calls release {Requests} leases.");
+        Assert.InRange(after.Releases - releases, 1, Requests);
     }
 
     private static async Task<long> AllocatedAsync(Func<Task> act)

@@ -100,7 +100,7 @@ public sealed class OddInstanceTests : IAsyncLifetime
     public async Task OversizedCookieHeader_NamesTheSessionAtItsEnd_IsForwardedWhole()
     {
         var cookies = string.Join(
-            "; ", Enumerable.Range(0, 200).Select(i => $"c{i}={new string('x', 100)}")) + "; IAM_SESSION=mine";
+            "; ", Enumerable.Range(0, 140).Select(i => $"c{i}={new string('x', 100)}")) + "; IAM_SESSION=mine";
         Answer("/", Response.Create().WithBody("ok"));
         using var request = new HttpRequestMessage(HttpMethod.Get, "/");
         request.Headers.Add("Cookie", cookies);

@@ -25,6 +25,9 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
             .Select(n => UseAsync((n % 2 == 0 ? first : second).Proxy, n, stop.Token)).ToArray();
         await prometheus.UntilAsync(async () =>
             await first.MetricAsync("iamgateway_sessions{version=\"8.2.1\"}") > 0);
+        // What happens once, as the rollout begins, is an increase only of what was seen before.
+        await prometheus.UntilAsync(async () =>
+            (await prometheus.QueryAsync("iamgateway_barrier_wait_seconds_count")).Count == 2);
         await StartRolloutAsync(first);
 
         var empty = Dashboard.Queries().ToList();

@@ -42,8 +42,9 @@ internal sealed class AmbiguousRequests(GatewayMetrics metrics)
     }
 
     // A coding besides chunks would be lost on the way, and some servers count chunked only when it stands alone.
-    // After CONNECT the rest of the connection is no request any more.
+    // After CONNECT the rest of the connection is no request any more; an empty Host would go on beside the instance's.
     private static bool IsFramedOnce(HttpRequest request) => !HttpMethods.IsConnect(request.Method)
+        && request.Headers.Host is not [""]
         && (request.Headers.TransferEncoding.Count == 0
             || request.Headers.TransferEncoding is [var coding]
                 && string.Equals(coding, "chunked", StringComparison.OrdinalIgnoreCase)

@@ -66,7 +66,7 @@ public sealed class RedisAccessTests : IDisposable
             // Sessions of the revoked version have ended, and nothing else.
             Assert.All(site.Failures, f => Assert.Equal(HttpStatusCode.Unauthorized, f.Status));
             Assert.Contains(
-                "rollout.revoked", (await site.GetAsync("events")).EnumerateArray().Select(e => e.Text("what")));
+                "version.revoke", (await site.GetAsync("events")).EnumerateArray().Select(e => e.Text("what")));
             await using var again = await Gateway.StartAsync(site.Instances, store);
             Assert.Contains(
                 "\"up\":true", await again.Admin.GetStringAsync("/api/v1/status"), StringComparison.Ordinal);

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace IamGateway.Tests.Servers;
 
-/// <summary>What a request's head must be for all servers to see the same request in it (RFC 9112, section 6).</summary>
+/// <summary>What a head must be for all servers to see the same request in it (RFC 9112, section 6).</summary>
 internal static partial class Framing
 {
     /// <summary>The fields, names in lower case; fault: why two servers may read the head differently.</summary>

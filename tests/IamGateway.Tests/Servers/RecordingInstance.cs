@@ -128,7 +128,8 @@ internal sealed class RecordingInstance : IAsyncDisposable
             if (!line.EndsWith('\n'))
                 return ($"{body}{line}", Ended);
             if (!line.EndsWith("\r\n", StringComparison.Ordinal)
-                || !int.TryParse(line[..^2], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var size))
+                || !int.TryParse(
+                    line[..^2], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var size))
                 return ($"{body}{line}", "has a broken chunk");
             var data = await ReadAsync(reader, size);
             body.Append(data);

@@ -7,7 +7,7 @@ namespace IamGateway.Tests.Startup;
 
 public sealed class StoppedStartTests
 {
-    /// <summary>Fault: SIGTERM while the admin listener started ended the process with an unhandled exception.</summary>
+    /// <summary>Fault: SIGTERM while the admin listener started ended with an unhandled exception.</summary>
     [Fact]
     public async Task Start_ToldToStopMeanwhile_EndsWithoutAProblem()
     {

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace IamGateway.Tests.Edge.Desync;
 
-/// <summary>A client that sends HTTP/2 frames as the test says, with header fields that no library would send.</summary>
+/// <summary>A client that sends HTTP/2 frames as the test says, with fields that no library would send.</summary>
 internal sealed class RawHttp2 : IDisposable
 {
     private const byte Data = 0, Headers = 1, Reset = 3, Settings = 4, GoAway = 7, EndStream = 1, EndHeaders = 4;

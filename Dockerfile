@@ -4,15 +4,16 @@ WORKDIR /src
 
 # Packages come first: this layer is rebuilt only when a version or a reference changes.
 COPY global.json Directory.Build.props Directory.Packages.props ./
-COPY src/DemoIam/DemoIam.csproj src/DemoIam/
-COPY src/IamGateway/IamGateway.csproj src/IamGateway/
-COPY src/Iamgw/Iamgw.csproj src/Iamgw/
-RUN dotnet restore src/IamGateway/IamGateway.csproj && dotnet restore src/Iamgw/Iamgw.csproj
+COPY src/DemoIam/DemoIam.csproj src/DemoIam/packages.lock.json src/DemoIam/
+COPY src/IamGateway/IamGateway.csproj src/IamGateway/packages.lock.json src/IamGateway/
+COPY src/Iamgw/Iamgw.csproj src/Iamgw/packages.lock.json src/Iamgw/
+RUN dotnet restore src/IamGateway/IamGateway.csproj --locked-mode && dotnet restore src/Iamgw/Iamgw.csproj --locked-mode
 
 # .editorconfig holds the severities that the build checks the code with.
 COPY .editorconfig appsettings.Production.json ./
+COPY .config/ .config/
 COPY src/ src/
-RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /app -p:UseAppHost=false \
+RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /app -p:UseAppHost=false -p:Sbom=true \
  && dotnet publish src/Iamgw/Iamgw.csproj -c Release --no-restore -o /app/cli -p:UseAppHost=false \
  && mkdir /state
 

@@ -35,7 +35,7 @@ internal static class GatewayHost
         {
             foreach (var line in problems.Lines)
                 Console.Error.WriteLine(line);
-            return ConfigurationExitCode;
+            return problems.Any ? ConfigurationExitCode : Environment.ExitCode;
         }
 
         gateway.PrintDemo();
@@ -43,11 +43,14 @@ internal static class GatewayHost
         return Environment.ExitCode;
     }
 
-    /// <summary>Starts the gateway; null: it did not start, and the problems say why.</summary>
+    /// <summary>
+    /// Starts the gateway; null: it did not start, and the problems say why; without any it was told to stop.
+    /// </summary>
     public static async Task<RunningGateway?> StartAsync(
         string[] args, ConfigurationProblems problems, TimeProvider time,
         Action<IServiceCollection>? replaceServices = null)
     {
+        AmbiguousRequests.RefuseLineFeeds();
         var builder = CreateBuilder(args, problems);
         if (builder is null)
             return null;
@@ -87,6 +90,12 @@ internal static class GatewayHost
         try
         {
             await app.StartAsync();
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // SIGTERM: what has started leaves as it would later.
+            await app.StopAsync();
+            return false;
         }
         catch (Exception e) when (e is OptionsValidationException or AggregateException)
         {

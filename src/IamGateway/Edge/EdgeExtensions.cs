@@ -11,6 +11,7 @@ internal static class EdgeExtensions
 
     public static void AddEdge(this IServiceCollection services)
     {
+        services.AddSingleton<AmbiguousRequests>();
         services.AddSingleton<Peers>();
         services.AddSingleton<ForeignHeaders>();
         services.AddSingleton<Admission>();
@@ -48,11 +49,12 @@ internal static class EdgeExtensions
     private static MinDataRate? Rate(int bytesPerSecond) =>
         bytesPerSecond == 0 ? null : new MinDataRate(bytesPerSecond, Grace);
 
-    /// <summary>Who the client is, and what of its headers is not believed.</summary>
+    /// <summary>What is no clear request, who the client is, and what of its headers is not believed.</summary>
     public static void UseEdge(this IApplicationBuilder app)
     {
         var foreign = app.ApplicationServices.GetRequiredService<ForeignHeaders>();
         var peers = app.ApplicationServices.GetRequiredService<Peers>();
+        app.Use(app.ApplicationServices.GetRequiredService<AmbiguousRequests>().InvokeAsync);
         app.Use((http, next) =>
         {
             foreign.Remove(http);

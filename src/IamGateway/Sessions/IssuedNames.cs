@@ -105,7 +105,8 @@ internal sealed class IssuedNames(
         }
     }
 
-    private static string? InLocation(string? location, SessionRule rule)
+    /// <summary>The decoded parameter that a rule finds in a Location header; null: it is not there.</summary>
+    internal static string? InLocation(string? location, SessionRule rule)
     {
         if (location is null)
             return null;

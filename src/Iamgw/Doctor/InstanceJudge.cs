@@ -31,8 +31,9 @@ internal static class InstanceJudge
         if (instance.Health == "unhealthy")
         {
             yield return Finding.Wrong(
-                name, $"Its health check at {Show.Clean(instance.Address)} fails.",
-                "Look whether it runs, and whether the health check's Path answers 2xx.");
+                name, $"Its health check fails; it is at {Show.Clean(instance.Address)}.",
+                "Look whether it runs, and whether the health check's Path answers 2xx, at the destination's Health if "
+                + "it has one and else at its Address.");
         }
 
         if (instance.State is "draining" or "drained")

@@ -10,6 +10,9 @@ public sealed class RedisServer : IAsyncLifetime
 
     public int Port { get; } = Ports.Next();
 
+    /// <summary>More of its command line.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
     /// <summary>As <c>ConnectionStrings:Redis</c>.</summary>
     public string ConnectionString => $"127.0.0.1:{Port}";
 
@@ -21,7 +24,7 @@ public sealed class RedisServer : IAsyncLifetime
             "redis-server",
             [
                 "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
-                _directory.FullName,
+                _directory.FullName, .. Options,
             ]);
         await _process.UntilAsync(IsUpAsync);
     }
@@ -71,9 +74,10 @@ public sealed class RedisServer : IAsyncLifetime
             var answer = new byte[7];
             return await client.GetStream()
                 .ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
-                && answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
+                // One that is still loading says so instead; one that wants a password is up.
+                && (answer.AsSpan().SequenceEqual("+PONG\r\n"u8) || answer.AsSpan().SequenceEqual("-NOAUTH"u8));
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
             return false;
         }

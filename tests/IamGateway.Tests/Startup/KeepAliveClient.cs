@@ -8,7 +8,7 @@ namespace IamGateway.Tests.Startup;
 /// An HTTP/1.1 client that keeps its connection until it is told to close it, and repeats nothing, not even what a
 /// library would repeat by itself.
 /// </summary>
-internal sealed class KeepAliveClient(int port, string headers = "") : IDisposable
+internal sealed class KeepAliveClient(int port, string more = "") : IDisposable
 {
     private TcpClient? _connection;
     private Stream _stream = Stream.Null;
@@ -28,7 +28,7 @@ internal sealed class KeepAliveClient(int port, string headers = "") : IDisposab
         }
 
         var session = cookie is null ? "" : $"Cookie: {cookie}\r\n";
-        var request = $"{method} {path} HTTP/1.1\r\nHost: iam\r\n{headers}{session}"
+        var request = $"{method} {path} HTTP/1.1\r\nHost: iam\r\n{more}{session}"
             + $"Content-Length: {body.Length}\r\n\r\n{body}";
         await _stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancellation);
         await _stream.FlushAsync(cancellation);

@@ -5,16 +5,16 @@ using static IamGateway.Tests.Servers.Eventually;
 namespace IamGateway.Tests.Startup;
 
 /// <summary>
-/// Users with a session each, who send requests, some slow and some with a body, over connections that they keep, and
-/// repeat nothing.
+/// Users who log in and then send requests, some slow and some with a body, over connections that they keep, and repeat
+/// nothing.
 /// </summary>
 internal sealed class KeepAliveUsers
 {
     public const int Count = 12;
-    private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<string> _failures = new();
     private readonly Task<int>[] _users;
     private long _answers;
+    private volatile bool _isStopped;
 
     public KeepAliveUsers(int port, Func<int, string>? headers = null) =>
         _users = [.. Enumerable.Range(0, Count).Select(n => UseAsync(n, port, headers?.Invoke(n) ?? ""))];
@@ -33,21 +33,27 @@ internal sealed class KeepAliveUsers
     /// <summary>How many connections they were told to give up.</summary>
     public async Task<int> StopAsync()
     {
-        await _stop.CancelAsync();
+        _isStopped = true;
         return (await Task.WhenAll(_users)).Sum();
     }
 
     private async Task<int> UseAsync(int number, int port, string headers)
     {
-        using var client = new KeepAliveClient(port, headers);
+        using var client = new KeepAliveClient(port, $"Content-Type: application/x-www-form-urlencoded\r\n{headers}");
         string? cookie = null;
-        for (var i = number; !_stop.IsCancellationRequested; i++)
+        for (var i = -3; !_isStopped; i++)
         {
-            var (method, path, body) = (i % 5) switch
+            var (method, path, body) = i switch
             {
-                0 => ("GET", "/slow?ms=700", ""),
-                1 => ("POST", "/echo", new string('x', 5_000)),
-                _ => ("GET", "/slow?ms=20", ""),
+                -3 => ("GET", "/login", ""),
+                -2 => ("POST", "/login", $"username=user{number}&password=demo"),
+                -1 => ("POST", "/otp", "code=123456"),
+                _ => ((i + number) % 5) switch
+                {
+                    0 => ("GET", "/slow?ms=700", ""),
+                    1 => ("POST", "/echo", new string('x', 5_000)),
+                    _ => ("GET", "/api/touch?ms=20", ""),
+                },
             };
             try
             {
@@ -58,7 +64,7 @@ internal sealed class KeepAliveUsers
                     _failures.Enqueue($"{DateTime.UtcNow:HH:mm:ss.fff} {method} {path}: {status}");
                 Interlocked.Increment(ref _answers);
                 // Users read: so a connection may lie idle just when the listener closes.
-                await Task.Delay(i % 4 * 150, CancellationToken.None);
+                await Task.Delay((i & 3) * 150, CancellationToken.None);
             }
             catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
             {

@@ -52,6 +52,18 @@ public sealed partial class ReadmeTests
         Assert.Equal(headings, links.Order());
     }
 
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("SECURITY.md")]
+    public void Tests_ThatAreNamed_AreThere(string document)
+    {
+        var classes = typeof(ReadmeTests).Assembly.GetTypes().Select(t => t.Name).ToHashSet();
+        var named = TestName().Matches(Repository.Read(document)).Select(m => m.Groups[1].Value).Distinct().ToArray();
+
+        Assert.NotEmpty(named);
+        Assert.Empty(named.Where(n => !classes.Contains(n)));
+    }
+
     [Fact]
     public async Task RefusalsTable_CodesStatusAndRetryAfter_AreWhatIsSent()
     {
@@ -182,6 +194,9 @@ public sealed partial class ReadmeTests
     }
 
     private static bool IsHistogram(string name) => name.EndsWith("_seconds", StringComparison.Ordinal);
+
+    [GeneratedRegex("`([A-Z][A-Za-z]+Tests)`")]
+    private static partial Regex TestName();
 
     [GeneratedRegex("iamgateway_[a-z0-9_]+")]
     private static partial Regex MetricName();

@@ -141,10 +141,16 @@ internal static class GatewayHost
 
     private static WebApplicationBuilder? CreateBuilder(string[] args, ConfigurationProblems problems)
     {
-        var (file, rest) = GatewayConfiguration.Split(args);
+        var (file, secrets, rest) = GatewayConfiguration.Split(args);
         if (file is not null && !File.Exists(file))
         {
             problems.Add("--config", $"there is no file '{file}'.");
+            return null;
+        }
+
+        if (secrets is not null && !Directory.Exists(secrets))
+        {
+            problems.Add("--secrets", $"there is no folder '{secrets}'.");
             return null;
         }
 
@@ -155,8 +161,7 @@ internal static class GatewayHost
                 Args = rest,
                 ContentRootPath = AppContext.BaseDirectory,
             });
-            if (file is not null)
-                GatewayConfiguration.Layer(builder.Configuration, file);
+            GatewayConfiguration.Layer(builder.Configuration, file, secrets);
             return builder;
         }
         catch (Exception e) when (e is InvalidDataException or FormatException)

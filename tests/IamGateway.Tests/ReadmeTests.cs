@@ -61,7 +61,7 @@ public sealed partial class ReadmeTests
         var named = TestName().Matches(Repository.Read(document)).Select(m => m.Groups[1].Value).Distinct().ToArray();
 
         Assert.NotEmpty(named);
-        Assert.Empty(named.Where(n => !classes.Contains(n)));
+        Assert.Empty(named.Except(classes));
     }
 
     [Fact]

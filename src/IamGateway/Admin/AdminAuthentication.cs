@@ -31,7 +31,7 @@ internal static class AdminAuthentication
                         ? JwtBearerDefaults.AuthenticationScheme
                         : ApiKeyScheme)
             .AddScheme<AuthenticationSchemeOptions, ConsoleHandler>(ConsoleHandler.Name, null)
-            .AddScheme<ApiKeyHandler.Settings, ApiKeyHandler>(ApiKeyScheme, s => s.Keys = options.ApiKeys);
+            .AddScheme<ApiKeyHandler.Settings, ApiKeyHandler>(ApiKeyScheme, s => s.Admin = options);
         if (options.Jwt is { } jwt)
         {
             authentication.AddJwtBearer(bearer =>
@@ -74,7 +74,7 @@ internal sealed class ApiKeyHandler(
     {
         if (Request.Headers[Header] is not [{ Length: > 0 and <= 512 } presented])
             return Task.FromResult(AuthenticateResult.NoResult());
-        if (Find(Options.Keys, presented) is not { } match)
+        if (Find(Options.Admin.ApiKeys, presented) is not { } match)
             return Task.FromResult(AuthenticateResult.Fail("Unknown API key."));
         var identity = new ClaimsIdentity(
             [new Claim(ClaimTypes.Name, match.Name!), new Claim(ClaimTypes.Role, match.Role!)], Scheme.Name);
@@ -98,6 +98,7 @@ internal sealed class ApiKeyHandler(
 
     internal sealed class Settings : AuthenticationSchemeOptions
     {
-        public IReadOnlyList<ApiKeyOptions> Keys { get; set; } = [];
+        /// <summary>Its keys may be exchanged while it runs.</summary>
+        public AdminOptions Admin { get; set; } = new();
     }
 }

@@ -1,4 +1,5 @@
 using IamGateway.Recording;
+using IamGateway.Sessions;
 using Microsoft.Extensions.Configuration;
 using Yarp.ReverseProxy.Configuration;
 
@@ -6,7 +7,7 @@ namespace IamGateway.Configuration;
 
 /// <summary>
 /// Judges a configuration that has changed while the process runs: it is applied as a whole or not at all. Instances,
-/// routes and clusters change at once, the section IamGateway with the next start.
+/// routes, clusters and keys change at once, the rest of the section IamGateway with the next start.
 /// </summary>
 internal sealed partial class ConfigurationReload
 {
@@ -68,8 +69,15 @@ internal sealed partial class ConfigurationReload
     public void Applied(GatewaySettings settings)
     {
         Log.Applied(_logger, settings.Instances.Count);
+        // Keys are exchanged while it runs: those that are no longer configured are worth nothing from now on.
+        _services.GetRequiredService<GatewaySettings>().Options.Admin.ApiKeys = settings.Options.Admin.ApiKeys;
+        _services.GetRequiredService<Witness>().UseKeys(settings.Options.Witness.Keys);
         var now = OwnSection();
-        string[] changed = [.. now.Keys.Union(_atStart.Keys).Where(k => Value(now, k) != Value(_atStart, k)).Order()];
+        string[] changed =
+        [
+            .. now.Keys.Union(_atStart.Keys)
+                .Where(k => !IsExchanged(k) && Value(now, k) != Value(_atStart, k)).Order(),
+        ];
         if (changed.Length > 0)
             Log.NeedsRestart(_logger, string.Join(", ", changed));
         _metrics.Reloaded("file", "applied");
@@ -109,6 +117,10 @@ internal sealed partial class ConfigurationReload
 
     private Dictionary<string, string?> OwnSection() => _configuration.GetSection("IamGateway").AsEnumerable()
         .Where(s => s.Value is not null).ToDictionary(s => s.Key, s => s.Value, StringComparer.OrdinalIgnoreCase);
+
+    private static bool IsExchanged(string key) =>
+        key.StartsWith("IamGateway:Admin:ApiKeys:", StringComparison.OrdinalIgnoreCase)
+        || key.StartsWith("IamGateway:Witness:Keys:", StringComparison.OrdinalIgnoreCase);
 
     private static string? Value(Dictionary<string, string?> section, string key) => section.GetValueOrDefault(key);
 

@@ -24,7 +24,7 @@ internal sealed class Witness
     private static readonly byte[] Purpose = "iamgateway witness 2"u8.ToArray();
     private readonly SessionRules _rules;
     private readonly WitnessOptions _options;
-    private readonly byte[][] _keys;
+    private volatile byte[][] _keys = [];
     private readonly string?[] _names;
     private readonly int[] _cookies;
 
@@ -32,12 +32,15 @@ internal sealed class Witness
     {
         _rules = settings.Sessions;
         _options = settings.Options.Witness;
-        _keys = [.. _options.Keys.Select(Convert.FromBase64String)];
+        UseKeys(_options.Keys);
         _names = [.. _rules.All.Select(r => r.Source == HandleSource.Cookie ? Name(r) : null)];
         _cookies = [.. _names.Index().Where(n => n.Item is not null).DistinctBy(n => n.Item).Select(n => n.Index)];
     }
 
     public bool IsEnabled => _options.Enabled;
+
+    /// <summary>From now on the first signs, and only these verify.</summary>
+    public void UseKeys(IEnumerable<string> keys) => _keys = [.. keys.Select(Convert.FromBase64String)];
 
     /// <summary>The most bytes of a request's headers that are the gateway's own cookies.</summary>
     public int Room => IsEnabled ? _cookies.Sum(i => _names[i]!.Length + Base64Url.GetEncodedLength(Size) + 3) : 0;
@@ -103,10 +106,11 @@ internal sealed class Witness
             || Base64Url.DecodeFromChars(value, token, out _, out var length) != OperationStatus.Done || length != Size)
             return false;
         var match = -1;
+        var keys = _keys;
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        for (var i = 0; i < _keys.Length; i++)
+        for (var i = 0; i < keys.Length; i++)
         {
-            Sign(_keys[i], token[..PayloadSize], mac);
+            Sign(keys[i], token[..PayloadSize], mac);
             if (CryptographicOperations.FixedTimeEquals(mac, token[PayloadSize..]))
                 match = i;
         }

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using IamGateway.Instances;
@@ -176,6 +177,42 @@ public sealed class ReloadTests : IAsyncLifetime
         var beside = System.IO.Path.Combine(_directory.FullName, "beside");
         File.WriteAllText(beside, text);
         File.Move(beside, Path, overwrite: true);
+    }
+
+    private async Task<int> StatusAsync(string key)
+    {
+        using var client = new HttpClient { BaseAddress = _gateway.AdminAddress };
+        client.DefaultRequestHeaders.Add("X-Api-Key", key);
+        using var answer = await client.GetAsync("/api/v1/status");
+        return (int)answer.StatusCode;
+    }
+
+    [Fact]
+    public async Task Edit_ApiKeyAddedAndTakenOut_CountsAtOnce()
+    {
+        _file["IamGateway"] = new JsonObject
+        {
+            ["Admin"] = new JsonObject
+            {
+                ["ApiKeys"] = new JsonObject
+                {
+                    ["1"] = new JsonObject
+                    {
+                        ["Name"] = "night",
+                        ["Role"] = "viewer",
+                        ["Sha256"] = Convert.ToHexStringLower(SHA256.HashData("night key"u8)),
+                    },
+                },
+            },
+        };
+        Assert.Equal(401, await StatusAsync("night key"));
+
+        await EditAsync("applied", 1);
+        Assert.Equal((200, 200), (await StatusAsync("night key"), await StatusAsync(Gateway.Key)));
+        _file.Remove("IamGateway");
+        await EditAsync("applied", 2);
+
+        Assert.Equal((401, 200), (await StatusAsync("night key"), await StatusAsync(Gateway.Key)));
     }
 
     private async Task EditAsync(string result, int times)

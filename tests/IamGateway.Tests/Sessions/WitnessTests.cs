@@ -80,6 +80,21 @@ public sealed class WitnessTests
         Assert.False(byFirstKey);
     }
 
+    [Fact]
+    public void UseKeys_ExchangedWhileItRuns_OnlyTheNewOnesCount()
+    {
+        var witness = Create(FirstKey);
+        var value = witness.Value(Handle, Root, 2);
+
+        witness.UseKeys([SecondKey, FirstKey]);
+        Assert.True(witness.TryVerify(value, Handle, 2, out _, out var byFirstKey));
+        Assert.False(byFirstKey);
+        Assert.True(Create(SecondKey).TryVerify(witness.Value(Handle, Root, 2), Handle, 2, out _, out _));
+        witness.UseKeys([SecondKey]);
+
+        Assert.False(witness.TryVerify(value, Handle, 2, out _, out _));
+    }
+
     [Theory]
     [InlineData("a=1; b=2", "a=1; b=2")]
     [InlineData("a=1; {0}=x; b=2", "a=1; b=2")]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IamGateway.Configuration;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Servers;
 
@@ -54,5 +55,29 @@ public sealed class ConfigurationLayersTests : IDisposable
         var instances = JsonDocument.Parse(await client.GetStringAsync("/api/v1/instances")).RootElement;
 
         Assert.Equal(expected, Assert.Single(instances.EnumerateArray()).Text("address"));
+    }
+
+    [Fact]
+    public async Task Secrets_AFileForEachKey_AreOverTheFileAndBelowTheCommandLine()
+    {
+        var file = Path.Combine(_directory.FullName, "gateway.json");
+        var secrets = _directory.CreateSubdirectory("secrets").FullName;
+        await File.WriteAllTextAsync(file, """{ "Of": { "File": "file", "Secret": "file", "Line": "file" } }""");
+        await File.WriteAllTextAsync(Path.Combine(secrets, "Of__Secret"), "secret");
+        await File.WriteAllTextAsync(Path.Combine(secrets, "Of__Line"), "secret");
+
+        var settings = GatewayConfiguration.Build(["--config", file, $"--secrets={secrets}", "--Of:Line=line"]);
+
+        Assert.Equal(("file", "secret", "line"), (settings["Of:File"], settings["Of:Secret"], settings["Of:Line"]));
+    }
+
+    [Fact]
+    public async Task Secrets_NoSuchFolder_IsAProblem()
+    {
+        var (exitCode, errors, _) = await GatewayProcess.RunAsync(["--secrets", "/no/such/folder"]);
+
+        Assert.Equal(78, exitCode);
+        Assert.StartsWith(
+            "--secrets: there is no folder '/no/such/folder'", Assert.Single(errors), StringComparison.Ordinal);
     }
 }

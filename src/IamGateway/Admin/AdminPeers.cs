@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using IamGateway.Configuration;
+using IamGateway.Edge;
 
 namespace IamGateway.Admin;
 
@@ -26,27 +26,22 @@ internal sealed class AdminPeers(GatewaySettings settings)
 
     /// <summary>What it says of the client and of TLS counts.</summary>
     public bool IsTrustedProxy(HttpContext http) => Remote(http) is { } remote
-        && (IPAddress.IsLoopback(remote) || _proxies.Any(p => p.Contains(remote)));
+        && (IPAddress.IsLoopback(remote) || Peers.IsIn(_proxies, remote));
 
-    /// <summary>Whoever is to wait after too many tries: an address, of IPv6 the network of 64 bits.</summary>
+    /// <summary>Whoever is to wait after too many tries.</summary>
     public string ClientOf(HttpContext http)
     {
         var client = Remote(http);
         if (IsTrustedProxy(http)
             && http.Request.Headers["X-Forwarded-For"].ToString().Split(',')[^1].Trim() is { Length: > 0 } last
             && IPAddress.TryParse(last, out var forwarded))
-            client = Plain(forwarded);
-        return client switch
-        {
-            null => "",
-            { AddressFamily: AddressFamily.InterNetworkV6 } =>
-                Convert.ToHexStringLower(client.GetAddressBytes().AsSpan(0, 8)),
-            _ => client.ToString(),
-        };
+            client = forwarded;
+        return client is null ? "" : ClientKey.Of(client).ToString();
     }
 
-    private static IPAddress? Remote(HttpContext http) =>
-        http.Connection.RemoteIpAddress is { } remote ? Plain(remote) : null;
-
-    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    private static IPAddress? Remote(HttpContext http) => http.Connection.RemoteIpAddress switch
+    {
+        { IsIPv4MappedToIPv6: true } mapped => mapped.MapToIPv4(),
+        var remote => remote,
+    };
 }

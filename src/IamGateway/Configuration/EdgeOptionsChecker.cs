@@ -52,30 +52,33 @@ internal static class EdgeOptionsChecker
             return;
         }
 
-        try
-        {
-            _ = new CertificateFile(tls.Certificate, tls.Key, password: null);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            problems.Add(
-                $"{Key}:Certificate",
-                $"{tls.Certificate} with {tls.Key} cannot be used: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
-        }
+        Try(
+            () => _ = new CertificateFile(tls.Certificate, tls.Key, password: null), $"{Key}:Certificate",
+            $"{tls.Certificate} with {tls.Key} cannot be used", problems);
     }
 
     private static void CheckAuthorities(string? file, string key, ConfigurationProblems problems)
     {
         if (file is null)
             return;
+        Try(
+            () =>
+            {
+                if (Authorities.Read(file).Count == 0)
+                    problems.Add(key, $"{file} holds no certificate in PEM.");
+            },
+            key, $"{file} cannot be read", problems);
+    }
+
+    private static void Try(Action read, string key, string failure, ConfigurationProblems problems)
+    {
         try
         {
-            if (Authorities.Read(file).Count == 0)
-                problems.Add(key, $"{file} holds no certificate in PEM.");
+            read();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            problems.Add(key, $"{file} cannot be read: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
+            problems.Add(key, $"{failure}: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
         }
     }
 

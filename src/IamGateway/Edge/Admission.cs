@@ -26,9 +26,8 @@ internal sealed class Admission(GatewaySettings settings, Peers peers, TimeProvi
     /// </summary>
     public bool MayBegin(HttpContext http, GatewayRequest request, RoutingView view)
     {
-        if (!_rate.IsOn || request.WitnessedAt != 0 || peers.IsUnlimited(http.Connection.RemoteIpAddress))
+        if (request.WitnessedAt != 0 || Limited(http) is not { } client)
             return true;
-        var client = ClientKey.Of(http.Connection.RemoteIpAddress!);
         if (request.HandleCount == 0)
             return _rate.TryTake(client);
         return !view.IsStrict || view.Names.TryGet(request[0].Key, out _) || _rate.IsLeft(client);
@@ -37,7 +36,12 @@ internal sealed class Admission(GatewaySettings settings, Peers peers, TimeProvi
     /// <summary>Counts a request whose handles nobody knows.</summary>
     public void Count(HttpContext http)
     {
-        if (_rate.IsOn && !peers.IsUnlimited(http.Connection.RemoteIpAddress))
-            _rate.TryTake(ClientKey.Of(http.Connection.RemoteIpAddress!));
+        if (Limited(http) is { } client)
+            _rate.TryTake(client);
     }
+
+    private ClientKey? Limited(HttpContext http) =>
+        _rate.IsOn && http.Connection.RemoteIpAddress is { } address && !peers.IsUnlimited(address)
+            ? ClientKey.Of(address)
+            : null;
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -23,5 +24,15 @@ internal readonly record struct ClientKey(ulong Network, bool IsIPv6)
         return address.AddressFamily == AddressFamily.InterNetworkV6
             ? new ClientKey(BinaryPrimitives.ReadUInt64BigEndian(bytes), true)
             : new ClientKey(BinaryPrimitives.ReadUInt32BigEndian(bytes), false);
+    }
+
+    /// <summary>The IPv4 address, or the IPv6 network in hex.</summary>
+    public override string ToString()
+    {
+        if (IsIPv6)
+            return Network.ToString("x16", CultureInfo.InvariantCulture);
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, (uint)Network);
+        return new IPAddress(bytes).ToString();
     }
 }

@@ -60,11 +60,12 @@ internal static class EdgeExtensions
             foreign.Remove(http);
             return next(http);
         });
-        if (peers.Networks.Count > 0)
-            app.UseForwardedHeaders(Believe(peers));
+        if (peers.Networks.Count == 0)
+            return;
+        app.UseForwardedHeaders(Believe(peers));
         app.Use((http, next) =>
         {
-            foreign.RemoveReplaced(http);
+            ForeignHeaders.RemoveReplaced(http);
             return next(http);
         });
     }

@@ -14,21 +14,23 @@ internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
     // Airlock Gateway hands data on to applications behind it in cookies that are named so.
     private const string EnvironmentCookies = "AL_ENV_";
 
+    // ASP.NET keeps in these what it has replaced of a trusted peer.
+    private static readonly string[] Replaced = ["X-Original-For", "X-Original-Host", "X-Original-Proto"];
+
     private readonly string[] _names =
     [
+        .. Replaced,
         "Forwarded", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Scheme",
         "X-Forwarded-Client-Cert", "X-Real-IP", "X-Client-IP", "True-Client-IP", "X-Original-URL", "X-Rewrite-URL",
         "Client-Cert", "Client-Cert-Chain", "SSL-Client-Cert", "X-SSL-Client-Cert",
         .. settings.Options.Edge.RemoveHeaders,
     ];
 
-    // ASP.NET keeps in these what it has replaced.
-    private readonly string[] _replaced = ["X-Original-For", "X-Original-Host", "X-Original-Proto"];
     private readonly string[] _cookies = [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies];
 
-    public void RemoveReplaced(HttpContext http)
+    public static void RemoveReplaced(HttpContext http)
     {
-        foreach (var name in _replaced)
+        foreach (var name in Replaced)
             http.Request.Headers.Remove(name);
     }
 

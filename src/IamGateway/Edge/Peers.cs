@@ -9,13 +9,15 @@ internal sealed class Peers(GatewaySettings settings)
     public IReadOnlyList<IPNetwork> Networks { get; } =
         [.. settings.Options.Edge.TrustedNetworks.Select(n => IPNetwork.Parse(n))];
 
-    public bool IsTrusted(IPAddress? address)
+    public bool IsTrusted(IPAddress? address) => IsIn(Networks, address);
+
+    public static bool IsIn(IReadOnlyList<IPNetwork> networks, IPAddress? address)
     {
-        if (address is null || Networks.Count == 0)
+        if (address is null || networks.Count == 0)
             return false;
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
-        foreach (var network in Networks)
+        foreach (var network in networks)
         {
             if (network.Contains(address))
                 return true;

@@ -27,26 +27,20 @@ internal sealed class InstanceClientFactory(
             NewMetadata = context.NewMetadata,
         };
         return new InstanceClients(
-            new Handlers(logger, Follow).CreateClient(anew),
-            version => new Handlers(logger, handler => Prove(handler, version)).CreateClient(anew));
-    }
-
-    private void Follow(SocketsHttpHandler handler)
-    {
-        tls.Apply(handler.SslOptions);
-        truth.Tls = handler.SslOptions;
+            new Handlers(logger, tls, handler => truth.Tls = handler.SslOptions).CreateClient(anew),
+            version => new Handlers(logger, tls, handler => Prove(handler, version)).CreateClient(anew));
     }
 
     private void Prove(SocketsHttpHandler handler, VersionId version)
     {
-        tls.Apply(handler.SslOptions);
         handler.ConnectCallback = (context, cancellation) => probe.IsConfigured
             ? connector.ConnectAsync(context, handler.SslOptions, version, cancellation)
             : ProvenConnector.ConnectUnprovenAsync(context, handler.SslOptions, cancellation);
     }
 
     /// <summary>YARP's handlers with the cluster's settings, and something done to each.</summary>
-    private sealed class Handlers(ILogger<ForwarderHttpClientFactory> logger, Action<SocketsHttpHandler> change)
+    private sealed class Handlers(
+        ILogger<ForwarderHttpClientFactory> logger, InstanceTls tls, Action<SocketsHttpHandler> change)
         : ForwarderHttpClientFactory(logger)
     {
         protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
@@ -54,6 +48,7 @@ internal sealed class InstanceClientFactory(
             base.ConfigureHandler(context, handler);
             // The gateway sets traceparent itself; the handler's would name a span that nobody exports.
             handler.ActivityHeadersPropagator = null;
+            tls.Apply(handler.SslOptions);
             change(handler);
         }
     }

@@ -158,15 +158,14 @@ internal sealed partial class RedisPinStore : IPinStore
                 continue;
             }
 
-            var kept = bytes[0] == (byte)'N' ? _unknownTtl : _ttl;
-            return Parse(name, System.Text.Encoding.ASCII.GetString(bytes), kept - (value.Expiry ?? TimeSpan.Zero));
+            var kept = bytes[0] == (byte)'N' ? _arguments?.Terms.UnknownTtl : _arguments?.Terms.SessionTtl;
+            return Parse(
+                name, System.Text.Encoding.ASCII.GetString(bytes),
+                (kept ?? TimeSpan.Zero) - (value.Expiry ?? TimeSpan.Zero));
         }
 
         return null;
     }
-
-    private TimeSpan _ttl;
-    private TimeSpan _unknownTtl;
 
     private static SessionRecord Parse(SessionKey root, string text, TimeSpan age)
     {
@@ -275,7 +274,6 @@ internal sealed partial class RedisPinStore : IPinStore
     {
         if (_arguments is { } cached && ReferenceEquals(cached.Terms, terms))
             return cached;
-        (_ttl, _unknownTtl) = (terms.SessionTtl, terms.UnknownTtl);
         return _arguments = new ArgumentCache(terms);
     }
 

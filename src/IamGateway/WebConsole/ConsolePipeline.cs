@@ -31,11 +31,12 @@ internal static class ConsolePipeline
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";
             headers.ContentSecurityPolicy = PagePolicy;
-            if (peers.IsAllowed(http.Request.Host) && await files.TryServeAsync(http))
+            var isAllowed = peers.IsAllowed(http.Request.Host);
+            if (isAllowed && await files.TryServeAsync(http))
                 return;
             headers.ContentSecurityPolicy = OtherPolicy;
             headers.CacheControl = "no-store";
-            if (!peers.IsAllowed(http.Request.Host))
+            if (!isAllowed)
             {
                 await AdminProblems.Of(
                     421, "unknown_host",

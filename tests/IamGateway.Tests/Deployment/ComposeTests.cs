@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using IamGateway.Configuration;
+using IamGateway.Tests.Histories;
 using IamGateway.Tests.Servers;
 using IamGateway.Tests.Startup;
 
@@ -47,7 +47,11 @@ public sealed class ComposeTests : IAsyncLifetime
         await gateway.UntilReadyAsync($"http://{admin}");
         await using var prometheus = await PrometheusServer.StartAsync(new Uri($"http://{admin}"));
 
-        await LogInAsync(new Uri($"http://{proxy}"));
+        using var http = new HttpMessageInvoker(
+            new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+        var user = new Browser(http, () => new Uri($"http://{proxy}"), "user");
+        await user.LogInAsync();
+        await user.SendAsync(HttpMethod.Get, "/api/touch");
         using var operations = new HttpClient { BaseAddress = new Uri($"http://{admin}") };
         operations.DefaultRequestHeaders.Add("X-Api-Key", "demo-operator-key");
         using var weights = await operations.PutAsJsonAsync(
@@ -149,22 +153,4 @@ public sealed class ComposeTests : IAsyncLifetime
             });
         }
     }
-
-    private static async Task LogInAsync(Uri proxy)
-    {
-        using var handler = new HttpClientHandler
-        {
-            CookieContainer = new CookieContainer(),
-            AllowAutoRedirect = false,
-        };
-        using var client = new HttpClient(handler) { BaseAddress = proxy };
-        await client.GetAsync("/login");
-        await client.PostAsync("/login", Form(("username", "user"), ("password", "demo")));
-        await client.PostAsync("/otp", Form(("code", "123456")));
-        using var touched = await client.GetAsync("/api/touch");
-        Assert.Equal(HttpStatusCode.OK, touched.StatusCode);
-    }
-
-    private static FormUrlEncodedContent Form(params (string Name, string Value)[] fields) =>
-        new(fields.Select(f => KeyValuePair.Create(f.Name, f.Value)));
 }

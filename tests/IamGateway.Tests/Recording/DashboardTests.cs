@@ -1,7 +1,7 @@
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
 using DemoIam;
+using IamGateway.Tests.Histories;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Recording;
@@ -94,26 +94,14 @@ public sealed partial class DashboardTests(RedisServer redis) : IClassFixture<Re
     {
         while (!stop.IsCancellationRequested)
         {
-            using var handler = new HttpClientHandler
-            {
-                CookieContainer = new CookieContainer(),
-                AllowAutoRedirect = false
-            };
-            using var client = new HttpClient(handler) { BaseAddress = proxy };
-            await client.GetAsync("/login", CancellationToken.None);
-            await client.PostAsync(
-                "/login", Form(("username", $"user{number}"), ("password", "demo")), CancellationToken.None);
-            await client.PostAsync("/otp", Form(("code", "123456")), CancellationToken.None);
+            using var http = new HttpMessageInvoker(
+                new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
+            var user = new Browser(http, () => proxy, $"user{number}");
+            await user.LogInAsync();
             for (var i = 0; i < 40 && !stop.IsCancellationRequested; i++)
-            {
-                using var response = await client.GetAsync("/api/touch?ms=20", CancellationToken.None);
-                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-            }
+                await user.SendAsync(HttpMethod.Get, "/api/touch?ms=20");
         }
     }
-
-    private static FormUrlEncodedContent Form(params (string Name, string Value)[] fields) =>
-        new(fields.Select(f => KeyValuePair.Create(f.Name, f.Value)));
 
     private static async Task<IEnumerable<string?>> ValuesAsync(PrometheusServer prometheus, string variable)
     {

@@ -47,6 +47,7 @@ internal static class GatewayServices
         services.AddSingleton<PinRepair>();
         services.AddSingleton<StoreOutbox>();
         services.AddSingleton<Replica>();
+        services.AddSingleton<SharedLeases>();
         services.AddSingleton<SessionRouter>();
         services.AddSingleton<SessionPlaces>();
         services.AddSingleton<IssuedBody>();
@@ -73,6 +74,7 @@ internal static class GatewayServices
         services.AddSingleton<AdminHost>();
         services.AddHostedService(p => p.GetRequiredService<AdminHost>());
         services.AddHostedService<ReplicaHost>();
+        services.AddHostedService(p => p.GetRequiredService<SharedLeases>());
         services.AddHostedService(p => p.GetRequiredService<InstanceNames>());
         services.AddHostedService(p => p.GetRequiredService<InstanceTruth>());
         services.AddHostedService(p => p.GetRequiredService<SessionCensus>());

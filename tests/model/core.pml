@@ -34,12 +34,16 @@ byte sgen[2];                   /* the generation of the state it applies */
 byte rgen[2];                   /* the generation it has acknowledged */
 bool fin[2];                    /* it remembers the session as final at 2 */
 bool queued[2];                 /* a stamp of the steady state is in its outbox */
+#ifdef SHARE
+byte kept[2];                   /* the request whose lease is kept for the next ones of the session, and one; 0: none is */
+#endif
 
 /* The requests. */
 byte st[NR];                    /* 0 not decided, 1 decided, 2 at the instance, 3 ended there */
 byte ver[NR], rep[NR];
 bool cut[NR];                   /* the client or the replica is gone */
 bool done[NR];                  /* out of its replica's table of what is in flight, leases given back */
+byte by[NR];                    /* the request whose lease it is under; its own, but where a lease is shared */
 
 /* What is judged. */
 byte maxSent, atOld;
@@ -78,12 +82,51 @@ byte maxSent, atOld;
 #define STAMPS(r) (ph[r] == STEADY)
 #endif
 
+#if NR > 2
+#define UNDER(b) ((by[0] == b && BUSY(0)) || (by[1] == b && BUSY(1)) || (by[2] == b && BUSY(2)))
+#else
+#define UNDER(b) ((by[0] == b && BUSY(0)) || (by[1] == b && BUSY(1)))
+#endif
+#define BUSY(j) (st[j] != 0 && !done[j])
+#ifdef SHARE
+#define KEPT(b) (kept[0] == b + 1 || kept[1] == b + 1)
+#else
+#define KEPT(b) 0
+#endif
+#ifdef SHARE_RELEASED           /* who took the lease gives it back, whoever else is under it */
+#define IN_USE(b) 0
+#else
+#define IN_USE(b) (UNDER(b) || KEPT(b))
+#endif
+
+/* The request is over: the last one under a lease gives it back, unless it is kept. */
+inline give_back(i) {
+  done[i] = 1;
+  if :: !IN_USE(by[i]) -> lease = lease & (255 - BIT(by[i])) :: else fi }
+
+#ifdef SHARE
+#ifdef SHARE_PAST_VIEW
+#define MAY_SHARE(r) (ph[r] >= PREPARE && ph[r] < RETIRED)
+#else
+#define MAY_SHARE(r) (ph[r] == PREPARE || ph[r] == ACTIVE)
+#endif
+inline let_go(r) {
+  if
+  :: kept[r] > 0 ->
+       if :: !UNDER(kept[r] - 1) -> lease = lease & (255 - BIT(kept[r] - 1)) :: else fi;
+       kept[r] = 0
+  :: else
+  fi }
+#else
+#define let_go(r) skip
+#endif
+
 inline take_lease(i) {
   lease = lease | BIT(i);
   k = 0;
 #ifndef ONLY_G1                 /* L1: no lease that nobody will give back */
   do
-  :: k < NR -> assert(!(lease & BIT(k)) || (k == i) || (st[k] != 0 && !done[k])); k++
+  :: k < NR -> assert(!(lease & BIT(k)) || (k == i) || UNDER(k) || KEPT(k)); k++
   :: k >= NR -> k = 0; break
   od
 #endif
@@ -136,7 +179,7 @@ inline claim(i, r) {
 
 proctype Req(byte i) {
   byte r; byte kind; byte k;
-end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r = 1 fi; rep[i] = r }
+end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r = 1 fi; rep[i] = r; by[i] = i }
   atomic {                                                      /* decide */
     if
     :: !alive[r] -> goto off
@@ -154,7 +197,18 @@ end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r =
          if
          :: kind == 0 -> goto off
          :: else -> st[i] = 1; if :: kind == 2 -> fin[r] = 1 :: else fi
+         fi;
+#ifdef SHARE
+         if
+         :: kind == 1 && ver[i] == 1 && ph[r] <= ACTIVE && kept[r] == 0 -> kept[r] = i + 1
+         :: skip
          fi
+    :: alive[r] && MAY_SHARE(r) && kept[r] > 0 ->               /* no store call */
+         ver[i] = 1; kind = 1; st[i] = 1; by[i] = kept[r] - 1
+#ifdef REACH_SHARE              /* the model is not empty: a lease is shared, and its taker is done before */
+         ; assert(!done[by[i]])
+#endif
+#endif
     fi }
 #ifdef CLOCK_CHECKED    /* looks at the clock before it sends; it may pause after that */
   if :: ver[i] == 1 && kind == 1 && !(lease & BIT(i)) -> st[i] = 3; done[i] = 1; goto off :: else fi;
@@ -179,13 +233,13 @@ end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r =
   :: skip
   :: atomic { cut[i] = 1;                                       /* the client is gone; the instance works on */
 #ifdef ABORT_RELEASES
-       lease = lease & (255 - BIT(i)); done[i] = 1; rep[i] = 2
+       give_back(i); rep[i] = 2
 #endif
      }
   fi;
 #endif
   atomic { st[i] = 3; if :: ver[i] == 1 -> atOld-- :: else fi }
-  atomic { if :: !cut[i] && alive[r] -> lease = lease & (255 - BIT(i)); done[i] = 1 :: else fi }
+  atomic { if :: !cut[i] && alive[r] -> give_back(i) :: else fi }
 off: skip
 }
 
@@ -196,7 +250,8 @@ off: skip
 #define EXPIRED(j) (cut[j] && st[j] == 3 && (alive[rep[j]] || !reg[rep[j]]))
 #endif
 #if defined(CRASH) || defined(ABORT) || defined(CLOCK) || defined(CLOCK_CHECKED)
-#define EXPIRE(j) atomic { !done[j] && EXPIRED(j) -> lease = lease & (255 - BIT(j)); done[j] = (st[j] == 3) }
+#define EXPIRE(j) atomic { !done[j] && EXPIRED(j) -> done[j] = (st[j] == 3); \
+  if :: st[j] == 1 || !IN_USE(by[j]) -> lease = lease & (255 - BIT(by[j])) :: else fi }
 active proctype Expire() {
 end: do
   :: EXPIRE(0)
@@ -219,13 +274,20 @@ inline lease_in_flight(r) {
 #else
             if :: recgen != gen -> recgen = gen; lease = 0 :: else fi;
 #endif
-            pin = (pin < 1 -> 1 : pin); take_lease(j)
+            pin = (pin < 1 -> 1 : pin);
+            if
+            :: by[j] != j && (lease & BIT(by[j])) -> skip       /* it is under one already */
+            :: else -> by[j] = j; take_lease(j)
+            fi
        :: else
        fi; j++
   :: j >= NR -> j = 0; break
   od }
 
 inline adopt(r) {
+#ifndef SHARE_PAST_VIEW
+  let_go(r);
+#endif
   ph[r] = phase;
   if :: seen[r] != round -> seen[r] = round; ack[r] = STEADY :: else fi }
 
@@ -240,6 +302,9 @@ proctype Replica(byte r) {
   byte j; byte k; bool busy;
 end: do
   :: atomic { alive[r] && sgen[r] == gen && (ph[r] != phase || seen[r] != round) -> adopt(r) }
+#ifdef SHARE
+  :: atomic { alive[r] && kept[r] > 0 -> let_go(r) }            /* its time is over */
+#endif
 #ifdef STAMP
   :: atomic { alive[r] && queued[r] && rgen[r] == gen -> queued[r] = 0;   /* the steady state's refresh: proven at 1 */
        if
@@ -270,6 +335,9 @@ end: do
        fi;
 #endif
        if :: ph[r] < phase -> adopt(r) :: else fi;
+#ifndef SHARE_PAST_GENERATION
+       let_go(r);
+#endif
        sgen[r] = gen }
   :: atomic { alive[r] && sgen[r] == gen && rgen[r] != gen ->   /* acknowledges it */
 #ifdef LEASE_AGAIN
@@ -351,7 +419,7 @@ active proctype Crash() {
        :: j < NR -> if :: rep[j] == 0 && (st[j] == 1 || st[j] == 2) -> cut[j] = 1 :: else fi; j++
        :: j >= NR -> j = 0; break
        od }
-     atomic { FORGET_OK(0) -> reg[0] = 0 }                      /* forgotten, and RequestTimeout is over */
+     atomic { FORGET_OK(0) -> reg[0] = 0; let_go(0) }           /* forgotten, and RequestTimeout is over */
   fi }
 #endif
 

@@ -44,6 +44,8 @@ internal static class GatewaySettingsReader
         if (options.TestOnly.DisabledRules.Count > 0 && !isTest)
             problems.Add($"{Section}:TestOnly:DisabledRules",
                 "rules of the guarantee can be switched off in the environment Test only; remove it.");
+        if (options.TestOnly.LeasesKeptFor is not null && !isTest)
+            problems.Add($"{Section}:TestOnly:LeasesKeptFor", "it is for the environment Test only; remove it.");
         var stateless = Paths(options.Stateless, $"{Section}:Stateless", problems);
         var hold = Paths(options.Migration.HoldPaths, $"{Section}:Migration:HoldPaths", problems);
         return problems.Any

@@ -35,12 +35,20 @@ internal enum ProtocolRule
 
     /// <summary>A name that this replica did not see issued is not taken for a record.</summary>
     GuessedNames,
+
+    /// <summary>A lease is shared only by requests of the view that it was taken under.</summary>
+    SharedLease,
 }
 
 /// <summary>The section <c>IamGateway:TestOnly</c>.</summary>
 internal sealed class TestOnlyOptions
 {
     public List<ProtocolRule> DisabledRules { get; set; } = [];
+
+    /// <summary>
+    /// Leases are kept for the next requests of their sessions, for so long, however seldom the store is asked.
+    /// </summary>
+    public TimeSpan? LeasesKeptFor { get; set; }
 
     public bool IsOff(ProtocolRule rule) => DisabledRules.Contains(rule);
 }

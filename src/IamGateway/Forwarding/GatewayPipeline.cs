@@ -19,7 +19,7 @@ namespace IamGateway.Forwarding;
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
     SessionPlaces places, Witness witness, Admission admission, InstanceTable instances, Succession succession,
-    Retries retries, RequestRecorder recorder, StoreOutbox outbox, TimeProvider time, GatewayMetrics metrics)
+    Retries retries, RequestRecorder recorder, TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -302,9 +302,7 @@ internal sealed class GatewayPipeline(
         {
             request.Ended = true;
             request.Http = null;
-            foreach (var root in request.Leased ?? [])
-                outbox.Add(
-                    new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
+            router.GiveBack(request);
         }
     }
 }

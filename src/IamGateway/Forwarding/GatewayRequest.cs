@@ -15,6 +15,7 @@ namespace IamGateway.Forwarding;
 internal sealed partial class GatewayRequest
 {
     private const int MaxHandles = 16;
+    private int _attempt;
     private Handle _first;
     private List<Handle>? _more;
 
@@ -82,6 +83,11 @@ internal sealed partial class GatewayRequest
     /// replica.
     /// </summary>
     public List<SessionKey>? Leased { get; private set; }
+
+    /// <summary>
+    /// The lease of its one session, if it shares one with other requests; guarded by the request itself.
+    /// </summary>
+    public SharedLease? Shared { get; private set; }
 
     /// <summary>
     /// The generation in which every session of it holds a lease; null: not all do, or of different ones.
@@ -191,12 +197,46 @@ internal sealed partial class GatewayRequest
             Leased.Add(root);
     }
 
+    public bool HasLease(SessionKey root)
+    {
+        lock (this)
+            return Shared?.Root == root || Leased?.Contains(root) == true;
+    }
+
     /// <summary>Notes a lease that the store holds for this request. Call with the request locked.</summary>
     public void AddLease(SessionKey root, string generation)
     {
         var isFirst = Leased is not { Count: > 0 };
         MayLease(root);
         LeasedIn = isFirst || LeasedIn == generation ? generation : null;
+    }
+
+    /// <summary>The name of the leases that it takes as a request of a registration.</summary>
+    public LeaseId LeaseOf(long replica) => new(replica, Number, _attempt);
+
+    /// <summary>Leases from here on have another name. Call with the request locked.</summary>
+    public void RenameLease() => _attempt++;
+
+    /// <summary>
+    /// Puts it under a lease that others of its session may come under too; one of its own it has no more. Call with
+    /// the request locked.
+    /// </summary>
+    public void Share(SharedLease lease)
+    {
+        Leased?.Clear();
+        Shared = lease;
+        LeasedIn = lease.View.Terms.Generation;
+    }
+
+    /// <summary>
+    /// Hands over the lease that it shares, to be left; nothing is leased for it any more. Call with the request
+    /// locked.
+    /// </summary>
+    public SharedLease? TakeShared()
+    {
+        var lease = Shared;
+        Shared = null;
+        return lease;
     }
 
     /// <summary>

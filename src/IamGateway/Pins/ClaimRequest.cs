@@ -10,5 +10,6 @@ namespace IamGateway.Pins;
 /// is higher.</param>
 /// <param name="MayRaise">The newest version has a usable instance.</param>
 /// <param name="Hold">The request is on a hold path: no safe point to move.</param>
+/// <param name="Former">A lease under which nothing is at work any more; it is given back with this claim.</param>
 internal readonly record struct ClaimRequest(
-    SessionKey Key, LeaseId Lease, int Draw, bool Must, bool MayRaise, bool Hold);
+    SessionKey Key, LeaseId Lease, int Draw, bool Must, bool MayRaise, bool Hold, LeaseId? Former = null);

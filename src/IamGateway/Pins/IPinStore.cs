@@ -8,6 +8,9 @@ namespace IamGateway.Pins;
 /// </summary>
 internal interface IPinStore
 {
+    /// <summary>It has answered within the last tenth of a second, and nothing has failed since.</summary>
+    bool IsAnswering { get; }
+
     /// <summary>Decides a request of a session: stay with a lease, move, wait, or the newest version.</summary>
     ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request);
 

@@ -25,6 +25,8 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
         }
     }
 
+    public bool IsAnswering => true;
+
     public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
     {
         lock (_lock)
@@ -91,7 +93,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
         return new ClaimReply(ClaimOutcome.Unknown, pin, renewed.Bucket);
     }
 
-    // A wait is no decision: it leaves the entry as it is.
+    // A wait is no decision: of the entry it changes nothing but that somebody waits.
     private ClaimReply Move(ClaimTerms terms, ClaimRequest request, SessionRecordState record, DateTimeOffset now)
     {
         if (request.MayRaise && terms.RaiseTo > record.Pin && (request.Must || record.Bucket < terms.Cut))
@@ -99,7 +101,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             var waited = now - (record.WaitingSince ?? now);
             if (request.Must || !request.Hold || waited >= terms.MaxHold)
             {
-                if (!record.Leases.Exists(l => l != request.Lease && terms.IsLive(l.Replica)))
+                if (!record.Leases.Exists(l => l != request.Lease && l != request.Former && terms.IsLive(l.Replica)))
                 {
                     record.Leases.Clear();
                     record.Pin = terms.RaiseTo;
@@ -109,7 +111,11 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
                 }
 
                 if (request.Must)
+                {
+                    record.WaitingSince ??= now;
                     return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
+                }
+
                 if (waited >= terms.MaxDeferral + terms.MaxWait)
                     record.WaitingSince = now;
                 else if (record.WaitingSince is not null && waited >= terms.MaxDeferral)
@@ -123,11 +129,12 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
         }
 
-        record.Leases.RemoveAll(l => !terms.IsLive(l.Replica));
+        record.Leases.RemoveAll(l => l == request.Former || !terms.IsLive(l.Replica));
         if (!record.Leases.Contains(request.Lease))
             record.Leases.Add(request.Lease);
         Put(request.Key, record, now, terms);
-        return new ClaimReply(ClaimOutcome.Leased, record.Pin, record.Bucket);
+        return new ClaimReply(
+            ClaimOutcome.Leased, record.Pin, record.Bucket, IsAwaited: now - record.WaitingSince < terms.MaxWait);
     }
 
     public ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
@@ -146,7 +153,8 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             if (lease is { } id && !record.Leases.Contains(id))
                 record.Leases.Add(id);
             Put(key, record, now, terms);
-            return new(new ClaimReply(ClaimOutcome.Leased, record.Pin, record.Bucket));
+            return new(new ClaimReply(
+                ClaimOutcome.Leased, record.Pin, record.Bucket, Leases: record.Leases.Count));
         }
     }
 

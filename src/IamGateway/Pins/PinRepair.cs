@@ -13,9 +13,12 @@ namespace IamGateway.Pins;
 /// the truth before the response leaves.
 /// </summary>
 internal sealed partial class PinRepair(
-    Replica replica, IPinStore store, GatewaySettings settings, GatewayMetrics metrics, TimeProvider time,
-    ILogger<PinRepair> logger)
+    Replica replica, IPinStore store, SharedLeases leases, GatewaySettings settings, GatewayMetrics metrics,
+    TimeProvider time, ILogger<PinRepair> logger)
 {
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Patience = SharedLeases.KeptFor + TimeSpan.FromMilliseconds(200);
+
     public async ValueTask RaiseAsync(GatewayRequest request, VersionId truth)
     {
         try
@@ -68,6 +71,7 @@ internal sealed partial class PinRepair(
     private async ValueTask RaiseAsync(GatewayRequest request, SessionKey name, int ordinal)
     {
         var key = name;
+        var started = time.GetTimestamp();
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
             var view = replica.View;
@@ -82,6 +86,15 @@ internal sealed partial class PinRepair(
                     throw new StoreUnavailableException("the store's generation is not acknowledged");
                 case ClaimOutcome.StaleGeneration:
                     continue;
+            }
+
+            // Under a lease that a replica has kept it would go on sending below; it asks anew when that is over.
+            leases.LetGo(key);
+            if (reply.Leases > (request.HasLease(key) ? 1 : 0) && time.GetElapsedTime(started) < Patience)
+            {
+                await Task.Delay(Step, time);
+                hops--;
+                continue;
             }
 
             view.Names.TryGet(name, out var known);

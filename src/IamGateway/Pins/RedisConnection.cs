@@ -13,6 +13,7 @@ namespace IamGateway.Pins;
 internal sealed class RedisConnection : IAsyncDisposable
 {
     private const int FailuresToOpen = 3;
+    private static readonly TimeSpan AnswersFor = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
     private readonly List<Action> _subscribers = [];
@@ -23,6 +24,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private readonly ITimer? _following;
     private ConnectionMultiplexer _multiplexer;
+    private long _answeredAt;
     private int _failures;
     private int _isMoving;
 
@@ -31,6 +33,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
     {
         _multiplexer = multiplexer;
+        multiplexer.ConnectionFailed += Failed;
         _options = options;
         _sentinels = sentinels;
         _metrics = metrics;
@@ -61,6 +64,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     public RedisKey ReportsKey => KeyPrefix + ":reports";
 
     public RedisChannel Channel => RedisChannel.Literal(KeyPrefix + ":routing");
+
+    /// <summary>It has answered within the last tenth of a second, and nothing has failed since.</summary>
+    public bool IsAnswering => Volatile.Read(ref _answeredAt) is not 0 and var at && _time.GetElapsedTime(at) < AnswersFor;
 
     public bool IsOpen => Volatile.Read(ref _failures) >= FailuresToOpen;
 
@@ -108,6 +114,8 @@ internal sealed class RedisConnection : IAsyncDisposable
                 $"no Redis answers at {string.Join(", ", options.EndPoints.Select(p => Format(p)))}", e);
         }
     }
+
+    private void Failed(object? sender, ConnectionFailedEventArgs e) => Volatile.Write(ref _answeredAt, 0);
 
     private static ConfigurationOptions Direct(ConfigurationOptions options, EndPoint primary)
     {
@@ -164,6 +172,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         try
         {
             var result = await call(Database, state).WaitAsync(_timeout, _time);
+            Volatile.Write(ref _answeredAt, _time.GetTimestamp());
             if (Volatile.Read(ref _failures) != 0)
             {
                 Volatile.Write(ref _failures, 0);
@@ -175,6 +184,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             _metrics.StoreError(operation);
+            Volatile.Write(ref _answeredAt, 0);
             if (IsAway(e) && Interlocked.Increment(ref _failures) >= FailuresToOpen)
                 _metrics.StoreUp(false);
             throw new StoreUnavailableException($"The store did not carry out '{operation}': {Reason(e)}.", e);
@@ -221,6 +231,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             if (await _sentinels!.PrimaryAsync() is not { } primary || _multiplexer.GetEndPoints().Contains(primary))
                 return;
             var next = await ConnectionMultiplexer.ConnectAsync(Direct(_options, primary));
+            next.ConnectionFailed += Failed;
             ConnectionMultiplexer former;
             Action[] subscribers;
             lock (_lock)

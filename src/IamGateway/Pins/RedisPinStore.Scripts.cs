@@ -42,7 +42,8 @@ internal sealed partial class RedisPinStore
 
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
-    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one.
+    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
+    // 26 former lease or empty.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
@@ -68,11 +69,12 @@ internal sealed partial class RedisPinStore
             return {9, r.pin, r.bucket}
           end
         end
-        local leases = live(r.leases, ARGV[18], tonumber(ARGV[19]))
-        local others, own = 0, false
-        for _, lease in ipairs(leases) do
-          if lease == ARGV[3] then own = true else others = others + 1 end
+        local leases, others, own = {}, 0, false
+        for _, lease in ipairs(live(r.leases, ARGV[18], tonumber(ARGV[19]))) do
+          if lease == ARGV[3] then own = true elseif lease ~= ARGV[26] then others = others + 1 end
+          if lease ~= ARGV[26] then leases[#leases + 1] = lease end
         end
+        local wait = tonumber(ARGV[16])
         if ARGV[13] == '1' and raise > r.pin and (ARGV[12] == '1' or r.bucket < tonumber(ARGV[11])) then
           local waited = now - (r.since or now)
           if ARGV[12] == '1' or ARGV[14] == '0' or waited >= tonumber(ARGV[17]) then
@@ -81,8 +83,11 @@ internal sealed partial class RedisPinStore
               put(KEYS[1], r, ARGV[4])
               return {4, r.pin, r.bucket}
             end
-            if ARGV[12] == '1' then return {5, r.pin, r.bucket} end
-            local deferral, wait = tonumber(ARGV[15]), tonumber(ARGV[16])
+            if ARGV[12] == '1' then
+              if not r.since then r.since = now; put(KEYS[1], r, ARGV[4]) end
+              return {5, r.pin, r.bucket}
+            end
+            local deferral = tonumber(ARGV[15])
             if waited >= deferral + wait then r.since = now
             elseif r.since and waited >= deferral then return {5, r.pin, r.bucket} end
           end
@@ -93,7 +98,7 @@ internal sealed partial class RedisPinStore
         if not own then leases[#leases + 1] = ARGV[3] end
         r.leases = table.concat(leases, ',')
         put(KEYS[1], r, ARGV[4])
-        return {2, r.pin, r.bucket}
+        return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
         """;
 
     // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket.
@@ -108,7 +113,8 @@ internal sealed partial class RedisPinStore
           r.leases = r.leases == '' and ARGV[3] or r.leases .. ',' .. ARGV[3]
         end
         put(KEYS[1], r, ARGV[4])
-        return {2, r.pin, r.bucket}
+        local _, leases = string.gsub(r.leases, '[^,]+', '')
+        return {2, r.pin, r.bucket, 0, leases}
         """;
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than

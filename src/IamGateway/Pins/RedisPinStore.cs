@@ -26,6 +26,8 @@ internal sealed partial class RedisPinStore : IPinStore
         _marker = redis.IsCluster ? null : [redis.GenerationKey];
     }
 
+    public bool IsAnswering => _redis.IsAnswering;
+
     public async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
     {
         var shared = Arguments(terms);
@@ -35,7 +37,7 @@ internal sealed partial class RedisPinStore : IPinStore
             _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest, terms.Top, terms.Final, terms.RaiseTo, terms.Cut,
             request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
-            terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl,
+            terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl, request.Former?.ToString() ?? "",
         ];
         return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
     }
@@ -249,7 +251,9 @@ internal sealed partial class RedisPinStore : IPinStore
         {
             1 => new ClaimReply(outcome),
             2 => new ClaimReply(outcome, Target: SessionKey.Read((byte[])fields[1]!)),
-            _ => new ClaimReply(outcome, (int)fields[1], (int)fields[2]),
+            _ => new ClaimReply(
+                outcome, (int)fields[1], (int)fields[2], IsAwaited: fields.Length > 3 && (int)fields[3] == 1,
+                Leases: fields.Length > 4 ? (int)fields[4] : 0),
         };
     }
 

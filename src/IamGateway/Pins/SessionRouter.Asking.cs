@@ -10,18 +10,19 @@ internal sealed partial class SessionRouter
     private async ValueTask AskAsync(GatewayRequest request, bool isHold)
     {
         var started = time.GetTimestamp();
-        var lease = new LeaseId(replica.Id, request.Number);
         try
         {
             if (request.HandleCount > 1)
                 await LinkUnknownAsync(request, Enter(request));
             var reached = 0;
             var forced = false;
+            var stays = true;
             var decision = Decision.Final;
             var keys = Keys(request);
             for (var i = 0; i < keys.Length; i++)
             {
-                var answer = await AskAsync(request, keys[i], lease, reached, isHold, started);
+                var answer = await AskAsync(request, keys[i], reached, isHold, started);
+                stays &= MayStay(request.View, answer.Reply);
                 if (request.Refusal != RefusalCode.None)
                     break;
                 if (answer.Reply.Outcome == ClaimOutcome.Ended)
@@ -47,6 +48,8 @@ internal sealed partial class SessionRouter
             }
 
             Conclude(request, reached, decision);
+            if (stays)
+                Keep(request, started);
         }
         catch (StoreUnavailableException)
         {
@@ -132,6 +135,23 @@ internal sealed partial class SessionRouter
             GiveBack(request);
     }
 
+    /// <summary>The session stays where it is for as long as the state does, and nobody waits for it.</summary>
+    private static bool MayStay(RoutingView view, ClaimReply reply) =>
+        reply is { Outcome: ClaimOutcome.Leased, IsAwaited: false }
+        && (view.Terms.RaiseTo <= reply.Pin || reply.Bucket >= view.Terms.Cut);
+
+    // The lease of a request of one session may serve the next ones, too.
+    private void Keep(GatewayRequest request, long askedAt)
+    {
+        lock (request)
+        {
+            if (request is { Ordinal: not 0, Leased: [var root] }
+                && leases.Keep(request.View, root, request.LeaseOf(replica.Id), request.Ordinal, askedAt)
+                    is { } lease)
+                request.Share(lease);
+        }
+    }
+
     private static Decision Rank(Decision sofar, ClaimOutcome outcome, bool forced)
     {
         var decision = outcome switch
@@ -155,7 +175,7 @@ internal sealed partial class SessionRouter
     }
 
     private async ValueTask<(ClaimReply Reply, bool Forced)> AskAsync(
-        GatewayRequest request, SessionKey name, LeaseId lease, int reach, bool isHold, long started)
+        GatewayRequest request, SessionKey name, int reach, bool isHold, long started)
     {
         var root = name;
         var hops = 0;
@@ -169,9 +189,12 @@ internal sealed partial class SessionRouter
             var usableNewest = request.Instances.Has(view.VersionOf(view.Newest));
             var forced = older != 0 && !view.IsClosing && !request.Instances.Has(view.VersionOf(older));
             var must = view.IsClosing || reach > older || forced && usableNewest;
+            var lease = request.LeaseOf(replica.Id);
             var reply = await ClaimAsync(
                 view.Terms,
-                new ClaimRequest(root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold));
+                new ClaimRequest(
+                    root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold,
+                    leases.LetGo(root)));
             if (IsAhead(view, reply))
             {
                 // An instance was seen to serve it there already; nobody sends to a version that is not active.

@@ -11,8 +11,8 @@ namespace IamGateway.Pins;
 /// remembered, or the store is asked, which answers with a lease, a raise, or the wish to wait.
 /// </summary>
 internal sealed partial class SessionRouter(
-    Replica replica, IPinStore store, StoreOutbox outbox, GatewaySettings settings, GatewayMetrics metrics,
-    TimeProvider time, Random chance)
+    Replica replica, IPinStore store, StoreOutbox outbox, SharedLeases leases, GatewaySettings settings,
+    GatewayMetrics metrics, TimeProvider time, Random chance)
 {
     /// <summary>Rotations chain names; longer chains are cut by pointing to the record itself.</summary>
     public const int MaxAliasHops = 16;
@@ -58,7 +58,37 @@ internal sealed partial class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
-        return AskAsync(request, isHold);
+        return IsUnderLease(request, view) ? ValueTask.CompletedTask : AskAsync(request, isHold);
+    }
+
+    /// <summary>
+    /// Another request of its one session has lately asked, and the lease is kept: until it is given back nobody raises
+    /// the pin.
+    /// </summary>
+    private bool IsUnderLease(GatewayRequest request, RoutingView view)
+    {
+        var root = RootOf(view, request[0].Key);
+        for (var i = 1; i < request.HandleCount; i++)
+        {
+            if (RootOf(view, request[i].Key) != root)
+                return false;
+        }
+
+        if (!leases.TryEnter(view, root, out var lease))
+            return false;
+        lock (request)
+            request.Share(lease);
+        if (!request.Instances.Has(view.VersionOf(lease.Ordinal)))
+        {
+            GiveBack(request);
+            return false;
+        }
+
+        request.Root = root;
+        for (var i = 0; i < request.HandleCount; i++)
+            Extend(view, request[i], 0);
+        Send(request, view, lease.Ordinal, Decision.Pinned);
+        return true;
     }
 
     /// <summary>
@@ -242,10 +272,12 @@ internal sealed partial class SessionRouter(
         lock (request)
         {
             foreach (var root in request.Leased ?? [])
-                outbox.Add(
-                    new StoreWrite(StoreWriteKind.Release, root, Lease: new LeaseId(replica.Id, request.Number)));
+                outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: request.LeaseOf(replica.Id)));
             request.Leased?.Clear();
             request.LeasedIn = null;
+            request.RenameLease();
+            if (request.TakeShared() is { } lease)
+                leases.Leave(lease);
         }
     }
 }

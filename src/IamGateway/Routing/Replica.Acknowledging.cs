@@ -196,14 +196,15 @@ internal sealed partial class Replica
     /// <summary>Puts the lease on the record that the name leads to; false: the request has ended.</summary>
     private async Task<bool> LeaseAsync(RoutingView view, GatewayRequest request, SessionKey key)
     {
-        var lease = new LeaseId(Id, request.Number);
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
             // Noted before it is asked for: a call that times out may be carried out after all, and must be given back.
+            LeaseId lease;
             lock (request)
             {
                 if (request.Ended)
                     return false;
+                lease = request.LeaseOf(Id);
                 request.MayLease(key);
             }
 
@@ -216,7 +217,8 @@ internal sealed partial class Replica
             {
                 lock (request)
                 {
-                    if (request.Ended)
+                    // Given back meanwhile, perhaps before the store had it.
+                    if (request.Ended || request.LeaseOf(Id) != lease)
                         outbox.Add(new StoreWrite(StoreWriteKind.Release, key, Lease: lease));
                 }
             }

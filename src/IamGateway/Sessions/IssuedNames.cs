@@ -292,7 +292,7 @@ internal sealed class IssuedNames(
 
         // The request that begins a session is at work on it until its response ends.
         LeaseId? lease = request.Ordinal < view.Top && !settings.Options.TestOnly.IsOff(ProtocolRule.NewSessionLease)
-            ? new LeaseId(replica.Id, request.Number)
+            ? request.LeaseOf(replica.Id)
             : null;
         var key = handle.Key;
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)

@@ -46,7 +46,11 @@ public sealed class ChaosTests
     private static async Task<string?> RunAsync(string store, int replicas, int seed, TimeSpan length)
     {
         Report($"# {store}, {replicas} replicas, seed {seed}");
-        await using var round = new ChaosRound(store, replicas, seed);
+        // In two of three rounds leases are kept as under a load that these few users do not make.
+        var settings = new Dictionary<string, string?>();
+        if (seed % 3 != 0)
+            settings["IamGateway:TestOnly:LeasesKeptFor"] = "00:00:02";
+        await using var round = new ChaosRound(store, replicas, seed, settings);
         Verdict? verdict = null;
         try
         {

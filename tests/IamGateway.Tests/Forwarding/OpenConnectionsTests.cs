@@ -36,7 +36,8 @@ public sealed class OpenConnectionsTests : IAsyncLifetime
             new GatewayOptions(), [new("a", new Uri("http://127.0.0.1:9001"), V1)], new SessionRules([], []), [], V1,
             null, null);
         var router = new SessionRouter(
-            _rig.Replica, new FakePinStore(), _rig.Outbox, settings, new GatewayMetrics(), _time, new Random(1));
+            _rig.Replica, new FakePinStore(), _rig.Outbox, _rig.Leases(_time), settings, new GatewayMetrics(), _time,
+            new Random(1));
         return new OpenConnections(
             _rig.Replica, new InstanceTable(settings), router, settings, _time, new Random(1),
             NullLogger<OpenConnections>.Instance);

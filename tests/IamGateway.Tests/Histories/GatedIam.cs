@@ -8,11 +8,12 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// An IAM whose requests take as long as the test wants, and that records them. The query says what a request does:
-/// <c>set</c> hands out that session cookie, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only
+/// <c>set</c> hands out that session cookie, <c>says</c> is the version that the answer names, <c>gate</c> makes it wait for <see cref="Open"/>, with <c>stream</c> only
 /// after the first byte of its answer.
 /// </summary>
 internal sealed class GatedIam
 {
+    public const string VersionHeader = "X-Iam-Version";
     private const string Cookie = "IAM_SESSION";
     private readonly ConcurrentDictionary<string, string> _sessions = new();
     private readonly ConcurrentDictionary<string,
@@ -46,6 +47,8 @@ internal sealed class GatedIam
             http.Response.Headers.Append("Set-Cookie", $"{Cookie}={handle}; Path=/");
         }
 
+        if (http.Request.Query["says"] is [{ } says])
+            http.Response.Headers[VersionHeader] = says;
         if (http.Request.Query["gate"] is [{ } gate])
         {
             if (http.Request.Query.ContainsKey("stream"))

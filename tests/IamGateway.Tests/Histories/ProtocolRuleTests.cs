@@ -25,7 +25,10 @@ public sealed class ProtocolRuleTests
     public async Task Rule_OnOrOff_DecidesWhetherTheGuaranteeHolds(string name, bool isOn)
     {
         var rule = Enum.Parse<ProtocolRule>(name);
-        await using var site = await TwoReplicas.StartAsync(isOn ? null : rule);
+        (string, string)[] options = rule == ProtocolRule.SharedLease
+            ? [("TestOnly:LeasesKeptFor", "00:10:00")]
+            : [];
+        await using var site = await TwoReplicas.StartAsync(isOn ? null : rule, options);
 
         await RunAsync(rule, site);
 
@@ -46,6 +49,7 @@ public sealed class ProtocolRuleTests
         ProtocolRule.Generation => GenerationAsync(site),
         ProtocolRule.Closing => ClosingAsync(site),
         ProtocolRule.GuessedNames => GuessedNamesAsync(site),
+        ProtocolRule.SharedLease => SharedLeaseAsync(site),
         _ => throw new InvalidOperationException($"{rule} has no course of events here; write one."),
     };
 
@@ -160,6 +164,28 @@ public sealed class ProtocolRuleTests
         using var retired = await site.A.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
         await TwoReplicas.SeesAsync(site.B, site.A);
         await site.SendAsync(site.B, "/", "s");
+        site.Iam.Open("slow");
+        await slow;
+    }
+
+    private static async Task SharedLeaseAsync(TwoReplicas site)
+    {
+        await site.SendAsync(site.A, "/?set=s");
+        await site.SendAsync(site.B, "/?set=t");
+        await site.ActivateAsync();
+        await TwoReplicas.SeesAsync(site.B, site.A);
+        await site.SendAsync(site.A, "/", "s");
+        var holds = site.SendAsync(site.B, "/?gate=closing", "t");
+        await site.Iam.BegunAsync("closing");
+        using var retired = await site.A.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
+        await TwoReplicas.SeesAsync(site.B, site.A);
+        // A has nothing at work on the old version and has said so.
+        await TwoReplicas.AcknowledgesAsync(site.A);
+        var slow = site.SendAsync(site.A, "/?gate=slow", "s");
+        await site.Iam.BegunAsync("slow");
+        site.Iam.Open("closing");
+        await holds;
+        await site.SendUntilAnsweredAsync(site.B, "/", "s");
         site.Iam.Open("slow");
         await slow;
     }

@@ -27,7 +27,8 @@ internal sealed class TwoReplicas : IAsyncDisposable
 
     public TcpProxy NetworkOfB => _networks[1];
 
-    public static async Task<TwoReplicas> StartAsync(ProtocolRule? disabled = null)
+    public static async Task<TwoReplicas> StartAsync(
+        ProtocolRule? disabled = null, params (string Key, string Value)[] options)
     {
         var site = new TwoReplicas();
         await site.Redis.InitializeAsync();
@@ -45,6 +46,8 @@ internal sealed class TwoReplicas : IAsyncDisposable
             settings["Logging:LogLevel:Default"] = "Critical";
             if (disabled is not null)
                 settings["IamGateway:TestOnly:DisabledRules:0"] = disabled.ToString();
+            foreach (var (key, value) in options)
+                settings[$"IamGateway:{key}"] = value;
             site._gateways.Add(await Gateway.StartAsync([], settings));
         }
 
@@ -110,6 +113,14 @@ internal sealed class TwoReplicas : IAsyncDisposable
         var sequence = other.Service<Replica>().View.State.Sequence;
         Assert.True(await gateway.Service<Replica>().WaitForAsync(s =>
             s.Sequence >= sequence, TimeSpan.FromMinutes(1)));
+    }
+
+    /// <summary>Waits until a replica has done what the state that it applies asks of it.</summary>
+    public static async Task AcknowledgesAsync(Gateway gateway)
+    {
+        var replica = gateway.Service<Replica>();
+        Assert.True(await replica.WaitForAsync(
+            s => s.Replicas.Single(r => r.Id == replica.Id).Acknowledged >= s.Revision, TimeSpan.FromMinutes(1)));
     }
 
     /// <summary>Waits until no client is on a request any more and what that has queued is in the store.</summary>

@@ -39,6 +39,8 @@ internal sealed class FakePinStore : IPinStore
         }
     }
 
+    public bool IsAnswering { get; set; } = true;
+
     public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
         throw new NotSupportedException();
 

@@ -42,8 +42,71 @@ public abstract partial class PinStoreContract
         await OldSessionAsync(Session);
         await LeaseAsync(Session, Some.Lease(8, replica));
 
-        Assert.Equal(new ClaimReply(ClaimOutcome.Leased, 1, 5000), await ClaimAsync(Some.All, Some.Claim(Session)));
+        Assert.Equal(
+            new ClaimReply(ClaimOutcome.Leased, 1, 5000, IsAwaited: true),
+            await ClaimAsync(Some.All, Some.Claim(Session)));
         Assert.Equal((1, 5000, 2), await SeenAsync(Session));
+    }
+
+    [Fact]
+    public async Task Claim_WithTheFormerLeaseOfItsReplica_TakesItAwayAndMoves()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+
+        Assert.Equal(
+            ClaimOutcome.Raised,
+            (await ClaimAsync(Some.All, Some.Claim(Session) with { Former = Some.Lease(8) })).Outcome);
+        Assert.Equal((2, 5000, 0), await SeenAsync(Session));
+    }
+
+    [Fact]
+    public async Task Claim_WithTheFormerLeaseOfItsReplica_StaysUnderItsOwn()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+
+        await ClaimAsync(Some.Rollout, Some.Claim(Session) with { Former = Some.Lease(8) });
+        Assert.Equal((1, 5000, 1), await SeenAsync(Session));
+        await ApplyAsync(Some.Release(Session, Some.Lease(8)));
+        Assert.Equal((1, 5000, 1), await SeenAsync(Session));
+    }
+
+    [Fact]
+    public async Task Claim_AnotherFormerLease_StillWaitsForTheRest()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+        await LeaseAsync(Session, Some.Lease(9));
+
+        Assert.Equal(
+            ClaimOutcome.Leased,
+            (await ClaimAsync(Some.All, Some.Claim(Session) with { Former = Some.Lease(8) })).Outcome);
+    }
+
+    [Fact]
+    public async Task Claim_SomebodyWaitsForTheSession_IsTold()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+        Assert.False((await ClaimAsync(Some.Rollout, Some.Claim(Session))).IsAwaited);
+
+        await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(2), must: true));
+
+        Assert.True((await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(3)))).IsAwaited);
+        Time.Advance(Some.Rollout.MaxWait);
+        Assert.False((await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(4)))).IsAwaited);
+    }
+
+    [Fact]
+    public async Task Lease_TellsHowManyThereAre()
+    {
+        await OldSessionAsync(Session);
+
+        Assert.Equal(0, (await Store.LeaseAsync(Some.Rollout, Session, null, 1, 0)).Leases);
+        Assert.Equal(1, (await Store.LeaseAsync(Some.Rollout, Session, Some.Lease(8), 1, 0)).Leases);
+        Assert.Equal(2, (await Store.LeaseAsync(Some.Rollout, Session, Some.Lease(9), 1, 0)).Leases);
+        Assert.Equal(2, (await Store.LeaseAsync(Some.Rollout, Session, null, 1, 0)).Leases);
     }
 
     [Theory]

@@ -219,7 +219,7 @@ public abstract partial class PinStoreContract
 
         await ApplyAsync(Some.End(Session), Some.Release(Session, Some.Lease(1)));
         Assert.Equal(
-            new ClaimReply(ClaimOutcome.Leased, 1, 5000),
+            new ClaimReply(ClaimOutcome.Leased, 1, 5000, IsAwaited: true),
             await ClaimAsync(Some.All, Some.Claim(Session, Some.Lease(3))));
         await ApplyAsync(Some.Release(Session, Some.Lease(3)));
         Assert.Equal((1, 5000, 1), await SeenAsync(Session));

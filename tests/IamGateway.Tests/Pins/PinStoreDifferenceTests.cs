@@ -123,7 +123,8 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                     step.Terms,
                     new ClaimRequest(
                         name, step.Lease, step.Bits * 150, Must: (step.Bits & 3) == 0, MayRaise: (step.Bits & 12) != 0,
-                        Hold: (step.Bits & 16) != 0));
+                        Hold: (step.Bits & 16) != 0,
+                        Former: (step.Bits & 32) != 0 ? Some.Lease(step.Ordinal) : null));
             case Call.Lease:
                 return await store.LeaseAsync(
                     step.Terms, name, (step.Bits & 3) == 0 ? null : step.Lease, Math.Max(step.Ordinal, 1),

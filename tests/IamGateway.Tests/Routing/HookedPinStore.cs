@@ -15,6 +15,8 @@ internal sealed class HookedPinStore : IPinStore
 
     public Action<ClaimTerms>? BeforeApply { get; set; }
 
+    public bool IsAnswering => true;
+
     public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
         _store.ClaimAsync(terms, request);
 

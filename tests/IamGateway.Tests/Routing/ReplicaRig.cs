@@ -80,6 +80,9 @@ internal sealed class ReplicaRig : IAsyncDisposable
         return request;
     }
 
+    public SharedLeases Leases(TimeProvider time, IPinStore? store = null) =>
+        new(store ?? new FakePinStore(), Outbox, Replica, Settings, time);
+
     /// <summary>What this replica reports and reads on a store of reports.</summary>
     public Reporting ReportsOn(IReportStore store, TimeProvider time)
     {
@@ -87,7 +90,7 @@ internal sealed class ReplicaRig : IAsyncDisposable
         var recorder = new RequestRecorder(metrics, new AccessLog(Settings, NullLoggerFactory.Instance), time);
         var table = new InstanceTable(Settings);
         var router = new SessionRouter(
-            Replica, new FakePinStore(), Outbox, Settings, metrics, time, new Random(1));
+            Replica, new FakePinStore(), Outbox, Leases(time), Settings, metrics, time, new Random(1));
         var connections = new OpenConnections(
             Replica, table, router, Settings, time, new Random(1), NullLogger<OpenConnections>.Instance);
         var census = new SessionCensus(

@@ -1,0 +1,69 @@
+using IamGateway.Routing;
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+/// <summary>
+/// A lease that outlives the request which took it for a moment, so that the next ones of its session need not ask the
+/// store: while it is there nobody raises the pin. The last one under it gives it back.
+/// </summary>
+/// <param name="view">The view it was taken under; requests of another one ask anew.</param>
+/// <param name="root">The record that it is on.</param>
+/// <param name="id">The lease, named after the request that took it.</param>
+/// <param name="ordinal">The version that the session is at.</param>
+/// <param name="takenAt">Timestamp from before it was asked for.</param>
+internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id, int ordinal, long takenAt)
+{
+    private readonly Lock _lock = new();
+    private int _requests = 1;
+    private bool _isKept = true;
+
+    public RoutingView View { get; } = view;
+
+    public SessionKey Root { get; } = root;
+
+    public LeaseId Id { get; } = id;
+
+    public int Ordinal { get; } = ordinal;
+
+    public long TakenAt { get; } = takenAt;
+
+    /// <summary>Nothing is under it, and nothing will be.</summary>
+    public bool IsOver
+    {
+        get
+        {
+            lock (_lock)
+                return !_isKept && _requests == 0;
+        }
+    }
+
+    /// <summary>Puts a request under it; false: it is not kept any more.</summary>
+    public bool TryEnter()
+    {
+        lock (_lock)
+        {
+            if (_isKept)
+                _requests++;
+            return _isKept;
+        }
+    }
+
+    /// <summary>A request under it has ended; true: it is to be given back.</summary>
+    public bool Leave()
+    {
+        lock (_lock)
+            return --_requests == 0 && !_isKept;
+    }
+
+    /// <summary>No further request comes under it; true: it is to be given back.</summary>
+    public bool LetGo()
+    {
+        lock (_lock)
+        {
+            var wasKept = _isKept;
+            _isKept = false;
+            return wasKept && _requests == 0;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using IamGateway.Configuration;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+
+namespace IamGateway.Pins;
+
+/// <summary>
+/// The leases that this replica keeps for the next requests of their sessions. Kept are only those of sessions that
+/// stay where they are, for a short time, under one view, and while the store is asked often: where it is not, asking
+/// costs nothing, and a session whose replica dies has to wait for its leases.
+/// </summary>
+internal sealed class SharedLeases : BackgroundService
+{
+    /// <summary>How long a lease is kept after it was asked for.</summary>
+    public static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(2);
+
+    private const int ManyClaims = 20;
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
+    private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
+    private readonly ConcurrentQueue<SharedLease> _byAge = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly IPinStore _store;
+    private readonly StoreOutbox _outbox;
+    private readonly Replica _replica;
+    private readonly TestOnlyOptions _testOnly;
+    private readonly TimeProvider _time;
+    private long _countedSince;
+    private int _claims;
+    private bool _isBusy;
+
+    public SharedLeases(
+        IPinStore store, StoreOutbox outbox, Replica replica, GatewaySettings settings, TimeProvider time)
+    {
+        (_store, _outbox, _replica, _testOnly, _time) = (store, outbox, replica, settings.Options.TestOnly, time);
+        _countedSince = time.GetTimestamp();
+        replica.Adopted += Wake;
+    }
+
+    /// <summary>
+    /// Puts a request under the lease of its session. False: there is none to share, and the store is to be asked.
+    /// </summary>
+    public bool TryEnter(RoutingView view, SessionKey root, out SharedLease lease) =>
+        _kept.TryGetValue(root, out lease!) && IsUsable(lease, view) && lease.TryEnter();
+
+    private bool IsUsable(SharedLease lease, RoutingView view) =>
+        (ReferenceEquals(lease.View, view) || _testOnly.IsOff(ProtocolRule.SharedLease))
+        && (_testOnly.LeasesKeptFor is not null || _store.IsAnswering) && !IsOld(lease);
+
+    private bool IsOld(SharedLease lease) =>
+        _time.GetElapsedTime(lease.TakenAt) >= (_testOnly.LeasesKeptFor ?? KeptFor);
+
+    /// <summary>
+    /// Before a session is asked for: its lease is let go, and if nothing is under it, the claim is to name it as the
+    /// former one.
+    /// </summary>
+    public LeaseId? LetGo(SessionKey root)
+    {
+        if (!_kept.TryGetValue(root, out var lease))
+            return null;
+        GiveBack(lease);
+        return lease.IsOver ? lease.Id : null;
+    }
+
+    /// <summary>Keeps a lease that a request holds, if that is worth it; null: it is the request's own.</summary>
+    public SharedLease? Keep(RoutingView view, SessionKey root, LeaseId id, int ordinal, long takenAt)
+    {
+        if (!IsBusy() || !ReferenceEquals(view, _replica.View))
+            return null;
+        var lease = new SharedLease(view, root, id, ordinal, takenAt);
+        if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
+            return null;
+        _byAge.Enqueue(lease);
+        if (_byAge.Count == 1)
+            Wake();
+        return lease;
+    }
+
+    private bool Set(SessionKey root, SharedLease? former, SharedLease lease) =>
+        former is null ? _kept.TryAdd(root, lease) : _kept.TryUpdate(root, lease, former);
+
+    /// <summary>A request under the lease has ended.</summary>
+    public void Leave(SharedLease lease)
+    {
+        if (lease.Leave())
+            Release(lease);
+    }
+
+    private void GiveBack(SharedLease lease)
+    {
+        if (lease.LetGo())
+            Release(lease);
+    }
+
+    private void Release(SharedLease lease) =>
+        _outbox.Add(new StoreWrite(StoreWriteKind.Release, lease.Root, Lease: lease.Id));
+
+    // Claims are counted roughly: what is lost between threads does not matter.
+    private bool IsBusy()
+    {
+        if (_testOnly.LeasesKeptFor is not null)
+            return true;
+        var elapsed = _time.GetElapsedTime(_countedSince);
+        if (elapsed >= Step)
+        {
+            _isBusy = _claims >= ManyClaims && elapsed < 2 * Step;
+            _claims = 0;
+            _countedSince = _time.GetTimestamp();
+        }
+
+        return ++_claims >= ManyClaims || _isBusy;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var over = new List<SharedLease>();
+        try
+        {
+            while (true)
+            {
+                await _wake.WaitAsync(_byAge.IsEmpty ? Timeout.InfiniteTimeSpan : Step, stoppingToken);
+                TakeOver(over);
+                if (over.Count == 0)
+                    continue;
+                // Until their release is in the store a claim names them.
+                await _outbox.FlushAsync(stoppingToken);
+                foreach (var lease in over)
+                    _kept.TryRemove(KeyValuePair.Create(lease.Root, lease));
+                over.Clear();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // What is left ends with the registration.
+        }
+    }
+
+    private void TakeOver(List<SharedLease> over)
+    {
+        var view = _replica.View;
+        while (_byAge.TryPeek(out var lease)
+            && (IsOld(lease)
+                || !ReferenceEquals(lease.View, view) && !_testOnly.IsOff(ProtocolRule.SharedLease)))
+        {
+            _byAge.TryDequeue(out _);
+            GiveBack(lease);
+            over.Add(lease);
+        }
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
+        {
+            // It is awake already, or has ended.
+        }
+    }
+
+    public override void Dispose()
+    {
+        _replica.Adopted -= Wake;
+        _wake.Dispose();
+        base.Dispose();
+    }
+}

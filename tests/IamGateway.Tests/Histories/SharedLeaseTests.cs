@@ -1,0 +1,81 @@
+namespace IamGateway.Tests.Histories;
+
+/// <summary>A session whose lease a replica keeps for its next requests moves as any other does.</summary>
+public sealed class SharedLeaseTests
+{
+    [Fact]
+    public async Task WeightRaised_TheNextRequestMoves()
+    {
+        await using var site = await KeepingAsync("00:10:00");
+        await KeptAsync(site);
+
+        await TwoReplicas.WeighAsync(site.A, "8.2.1", "8.3.0", 100);
+
+        Assert.Equal("8.3.0", await site.SendAsync(site.A, "/", "s"));
+    }
+
+    [Fact]
+    public async Task WeightRaised_MovesThroughAnotherReplica()
+    {
+        await using var site = await KeepingAsync("00:10:00");
+        await KeptAsync(site);
+
+        await TwoReplicas.WeighAsync(site.A, "8.2.1", "8.3.0", 100);
+        await TwoReplicas.SeesAsync(site.B, site.A);
+
+        // It stays for a request if A has not given the lease back yet.
+        for (var i = 0; i < 200 && await site.SendAsync(site.B, "/", "s") != "8.3.0"; i++)
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.Equal("8.3.0", await site.SendAsync(site.A, "/", "s"));
+        Assert.True(HistoryJudge.Judge(site.Iam.History).IsClean);
+    }
+
+    [Fact]
+    public async Task RequestUnderTheLease_HoldsTheSessionBack()
+    {
+        await using var site = await KeepingAsync("00:10:00");
+        await KeptAsync(site);
+        var slow = site.SendAsync(site.A, "/?gate=slow", "s");
+        await site.Iam.BegunAsync("slow");
+
+        await TwoReplicas.WeighAsync(site.A, "8.2.1", "8.3.0", 100);
+
+        Assert.Equal("8.2.1", await site.SendAsync(site.A, "/", "s"));
+        site.Iam.Open("slow");
+        await slow;
+        Assert.Equal("8.3.0", await site.SendUntilAnsweredAsync(site.A, "/", "s"));
+        Assert.True(HistoryJudge.Judge(site.Iam.History).IsClean);
+    }
+
+    // Without a probe a gateway learns from a response only that an instance was upgraded. Before that response leaves
+    // no other replica may go on using what it knew of the session.
+    [Fact]
+    public async Task ResponseShowsAHigherVersion_AnotherReplicaDoesNotGoOnBelow()
+    {
+        await using var site = await KeepingAsync(
+            "00:00:02", ("Versions:Discovery:ResponseHeader", GatedIam.VersionHeader));
+        await KeptAsync(site);
+
+        Assert.NotNull(await site.SendAsync(site.B, "/?says=8.3.0", "s"));
+
+        Assert.Equal("8.3.0", await site.SendAsync(site.A, "/", "s"));
+    }
+
+    private static Task<TwoReplicas> KeepingAsync(string time, params (string, string)[] options) =>
+        TwoReplicas.StartAsync(null, [("TestOnly:LeasesKeptFor", time), .. options]);
+
+    /// <summary>A session at 8.2.1 of which A keeps a lease; 8.3.0 is active with a weight of 0.</summary>
+    private static async Task KeptAsync(TwoReplicas site)
+    {
+        await site.SendAsync(site.A, "/?set=s");
+        await site.ActivateAsync();
+        await TwoReplicas.SeesAsync(site.B, site.A);
+        var claims = await ClaimsAsync(site);
+        Assert.Equal("8.2.1", await site.SendAsync(site.A, "/", "s"));
+        Assert.Equal("8.2.1", await site.SendAsync(site.A, "/", "s"));
+        Assert.Equal(claims + 1, await ClaimsAsync(site));
+    }
+
+    private static Task<double> ClaimsAsync(TwoReplicas site) =>
+        site.A.MetricAsync("iamgateway_store_duration_seconds_count{operation=\"claim\"}");
+}

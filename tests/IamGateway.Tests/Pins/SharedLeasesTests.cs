@@ -1,0 +1,168 @@
+using IamGateway.Pins;
+using IamGateway.Routing;
+using IamGateway.Sessions;
+using IamGateway.Tests.Routing;
+using Microsoft.Extensions.Time.Testing;
+
+namespace IamGateway.Tests.Pins;
+
+/// <summary>Leases that outlive the request that took them, and when they do not.</summary>
+public sealed class SharedLeasesTests : IAsyncLifetime
+{
+    private static readonly SessionKey Session = Some.Key(1);
+    private readonly FakeTimeProvider _time = new();
+    private readonly FakePinStore _store = new();
+    private readonly ReplicaRig _rig = new(new MemoryRoutingStore(null), new HookedPinStore());
+    private SharedLeases _leases = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _rig.StartAsync("one");
+        _leases = _rig.Leases(_time, _store);
+    }
+
+    private RoutingView View => _rig.Replica.View;
+
+    [Fact]
+    public void Keep_AFewClaims_IsNotWorthIt()
+    {
+        for (var i = 1; i < 20; i++)
+            Assert.Null(Keep(Some.Key(i), i));
+    }
+
+    [Fact]
+    public void Keep_ManyClaimsInATenthOfASecond_LetsTheNextRequestsEnter()
+    {
+        MakeBusy();
+        Assert.NotNull(Keep(Session, 100));
+
+        Assert.True(_leases.TryEnter(View, Session, out var lease));
+        Assert.Equal(Some.Lease(100), lease.Id);
+        Assert.False(_leases.TryEnter(View, Some.Key(2), out _));
+    }
+
+    [Fact]
+    public void TryEnter_AfterItsTime_AsksAnew()
+    {
+        MakeBusy();
+        Keep(Session, 100);
+
+        _time.Advance(SharedLeases.KeptFor - TimeSpan.FromMilliseconds(1));
+        Assert.True(_leases.TryEnter(View, Session, out _));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(_leases.TryEnter(View, Session, out _));
+    }
+
+    [Fact]
+    public void TryEnter_StoreIsSilent_AsksAnew()
+    {
+        MakeBusy();
+        Keep(Session, 100);
+
+        _store.IsAnswering = false;
+
+        Assert.False(_leases.TryEnter(View, Session, out _));
+    }
+
+    [Fact]
+    public async Task TryEnter_UnderAnotherView_AsksAnew()
+    {
+        MakeBusy();
+        Keep(Session, 100);
+
+        await _rig.ActivateAsync();
+
+        Assert.False(_leases.TryEnter(View, Session, out _));
+    }
+
+    [Fact]
+    public async Task Keep_TheViewHasChangedMeanwhile_IsTheRequestsOwn()
+    {
+        MakeBusy();
+        var before = View;
+
+        await _rig.ActivateAsync();
+
+        Assert.Null(_leases.Keep(before, Session, Some.Lease(100), 1, _time.GetTimestamp()));
+    }
+
+    [Fact]
+    public void LetGo_NothingUnderIt_IsNamedToTheStoreAndLetsNobodyIn()
+    {
+        MakeBusy();
+        _leases.Leave(Keep(Session, 100)!);
+
+        Assert.Equal(Some.Lease(100), _leases.LetGo(Session));
+        Assert.False(_leases.TryEnter(View, Session, out _));
+        // Until its release is known to be in the store.
+        Assert.Equal(Some.Lease(100), _leases.LetGo(Session));
+    }
+
+    [Fact]
+    public void LetGo_ARequestIsUnderIt_IsNotNamed()
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+
+        Assert.Null(_leases.LetGo(Session));
+        _leases.Leave(lease);
+        Assert.Equal(Some.Lease(100), _leases.LetGo(Session));
+    }
+
+    [Fact]
+    public void Keep_AnotherIsStillInUse_IsTheRequestsOwn()
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+        _leases.LetGo(Session);
+
+        Assert.Null(Keep(Session, 101));
+        _leases.Leave(lease);
+        Assert.NotNull(Keep(Session, 102));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Release_OnceAndWhenTheLastHasLeft(bool letGoFirst)
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+        Assert.True(_leases.TryEnter(View, Session, out _));
+
+        if (letGoFirst)
+            _leases.LetGo(Session);
+        _leases.Leave(lease);
+        Assert.Equal(0, Releases);
+        _leases.Leave(lease);
+        if (!letGoFirst)
+        {
+            Assert.Equal(0, Releases);
+            _leases.LetGo(Session);
+        }
+
+        Assert.Equal(1, Releases);
+        await _rig.Outbox.FlushAsync(TestContext.Current.CancellationToken);
+    }
+
+    // The rig's own writes are of names and refreshes; none of these tests makes one.
+    private long Releases => _rig.Outbox.Mark() - _before;
+
+    private long _before;
+
+    private void MakeBusy()
+    {
+        for (var i = 0; i < 20; i++)
+            Keep(Some.Key(1000 + i), i);
+        _before = _rig.Outbox.Mark();
+    }
+
+    private SharedLease? Keep(SessionKey key, long request) =>
+        _leases.Keep(View, key, Some.Lease(request), 1, _time.GetTimestamp());
+
+    public async ValueTask DisposeAsync()
+    {
+        _leases.Dispose();
+        await _rig.DisposeAsync();
+    }
+}

@@ -4,7 +4,9 @@ namespace IamGateway.Pins;
 /// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing
 /// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
 /// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease;
-/// "N": nobody saw the session begin, and it was not used again yet).
+/// "N": nobody saw the session begin, and it was not used again yet). Without leases, when nobody waits, it is a number
+/// of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"), pin (3), bucket (4), generation (11). A record names
+/// the generation by its tag, read as a number.
 /// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
 /// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
@@ -12,16 +14,13 @@ internal sealed partial class RedisPinStore
 {
     // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must
     // be on it: a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
-    private const string Prelude = """
+    private const string Prelude = Records + """
+        local gen = ARGV[#ARGV]
         local function generation_ok(tag, runids)
           if runids == '*' then return true end
           local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
           if not string.find(runids, own, 1, true) then return false end
           return #KEYS < 2 or redis.call('GET', KEYS[2]) == tag
-        end
-        local function parse(v)
-          local kind, pin, bucket, gen, since, leases = string.match(v, '^([REN])(%d+):(%d+):(%x*):(%d*):(.*)$')
-          return { kind = kind == 'E' and 'E' or 'R', pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
         end
         local function live(leases, replicas, next)
           local out = {}
@@ -35,7 +34,24 @@ internal sealed partial class RedisPinStore
           if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
         end
         local function put(key, r, ttl)
-          redis.call('SET', key, r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases, 'PX', ttl)
+          redis.call('SET', key, text(r), 'PX', ttl)
+        end
+
+        """;
+
+    private const string Records = """
+        local function parse(v)
+          if string.byte(v) < 65 then
+            return { kind = 'R', pin = tonumber(string.sub(v, 2, 4)), bucket = tonumber(string.sub(v, 5, 8)), gen = string.sub(v, 9), leases = '' }
+          end
+          local kind, pin, bucket, gen, since, leases = string.match(v, '^([REN])(%d+):(%d+):(%x*):(%d*):(.*)$')
+          return { kind = kind == 'E' and 'E' or 'R', pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
+        end
+        local function text(r)
+          if r.leases == '' and not r.since and r.kind ~= 'E' and r.pin < 1000 then
+            return string.format('%d%03d%04d%s', r.kind == 'N' and 2 or 1, r.pin, r.bucket, r.gen)
+          end
+          return r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases
         end
 
         """;
@@ -43,7 +59,8 @@ internal sealed partial class RedisPinStore
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
     // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
-    // 26 former lease or empty.
+    // 26 former lease or empty; in the last place, as of every script that begins with Prelude, the generation as records
+    // name it.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
@@ -55,14 +72,14 @@ internal sealed partial class RedisPinStore
         if r.pin > tonumber(ARGV[8]) then return {8} end
         if known and r.pin < tonumber(ARGV[24]) then r.pin = tonumber(ARGV[24]); r.leases = ''; r.since = nil end
         if known and r.pin == final then
-          if r.gen ~= ARGV[1] then r.gen = ARGV[1]; r.leases = ''; put(KEYS[1], r, ARGV[4]) end
+          if r.gen ~= gen then r.gen = gen; r.leases = ''; put(KEYS[1], r, ARGV[4]) end
           return {3, r.pin, r.bucket}
         end
         if ARGV[23] == '0' then return {7} end
-        if r.gen ~= ARGV[1] then
+        if r.gen ~= gen then
           if ARGV[22] == '1' then return {8} end
           if ARGV[21] == '1' then return {6} end
-          r.pin = math.max(r.pin, newest); r.gen = ARGV[1]; r.leases = ''; r.since = nil
+          r.pin = math.max(r.pin, newest); r.gen = gen; r.leases = ''; r.since = nil
           if r.pin == final then
             if not known then r.kind = 'N' end
             put(KEYS[1], r, known and ARGV[4] or ARGV[25])
@@ -106,8 +123,8 @@ internal sealed partial class RedisPinStore
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
-        local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[6]), gen = ARGV[1], leases = '' }
-        if r.gen ~= ARGV[1] then r.leases = ''; r.gen = ARGV[1]; r.since = nil end
+        local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[6]), gen = gen, leases = '' }
+        if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
         r.pin = math.max(r.pin, tonumber(ARGV[5]))
         if ARGV[3] ~= '' and not string.find(',' .. r.leases .. ',', ',' .. ARGV[3] .. ',', 1, true) then
           r.leases = r.leases == '' and ARGV[3] or r.leases .. ',' .. ARGV[3]
@@ -132,14 +149,14 @@ internal sealed partial class RedisPinStore
         if not v then return 1 end
         if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
         if ARGV[4] == '0' then
-          if string.byte(v) == 78 then redis.call('SETRANGE', KEYS[1], 0, 'R') end
-          redis.call('PEXPIRE', KEYS[1], ARGV[3])
+          if string.byte(v) == 50 or string.byte(v) == 78 then put(KEYS[1], parse(v), ARGV[3])
+          else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
           return false
         end
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         local r = parse(v)
-        if r.gen ~= ARGV[1] then r.leases = ''; r.since = nil end
-        r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = ARGV[1]
+        if r.gen ~= gen then r.leases = ''; r.since = nil end
+        r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = gen
         put(KEYS[1], r, ARGV[3])
         return false
         """;
@@ -158,18 +175,19 @@ internal sealed partial class RedisPinStore
 
     // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
     // the others, which are released all the same.
-    private const string ReleaseScript = """
+    private const string ReleaseScript = Records + """
         local function release(key, lease)
           local v = redis.call('GET', key)
-          if not v then return false end
+          if not v or string.byte(v) < 65 then return false end
           if string.byte(v) == 65 then return string.sub(v, 2) end
-          local head, leases = string.match(v, '^(.*:)([^:]*)$')
+          local r = parse(v)
           local left = {}
-          for other in string.gmatch(leases, '[^,]+') do
+          for other in string.gmatch(r.leases, '[^,]+') do
             if other ~= lease then left[#left + 1] = other end
           end
-          if string.byte(v) == 69 and #left == 0 then redis.call('DEL', key); return false end
-          redis.call('SET', key, head .. table.concat(left, ','), 'KEEPTTL')
+          if r.kind == 'E' and #left == 0 then redis.call('DEL', key); return false end
+          r.leases = table.concat(left, ',')
+          redis.call('SET', key, text(r), 'KEEPTTL')
           return false
         end
         local aliases, failure = {}, nil

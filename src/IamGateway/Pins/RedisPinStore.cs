@@ -38,6 +38,7 @@ internal sealed partial class RedisPinStore : IPinStore
             request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
             terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl, request.Former?.ToString() ?? "",
+            shared.Code,
         ];
         return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
     }
@@ -47,7 +48,7 @@ internal sealed partial class RedisPinStore : IPinStore
     {
         var shared = Arguments(terms);
         RedisValue[] values =
-            [shared.Generation, shared.RunIds, lease?.ToString() ?? "", shared.Ttl, ordinal, bucket];
+            [shared.Generation, shared.RunIds, lease?.ToString() ?? "", shared.Ttl, ordinal, bucket, shared.Code];
         return Read(await RunAsync("lease", LeaseScript, Keys(key), values));
     }
 
@@ -94,7 +95,7 @@ internal sealed partial class RedisPinStore : IPinStore
             case StoreWriteKind.Record:
                 var recorded = await RunAsync(
                     "write", LeaseScript, Keys(write.Key),
-                    [shared.Generation, shared.RunIds, "", shared.Ttl, write.Ordinal, write.Bucket]);
+                    [shared.Generation, shared.RunIds, "", shared.Ttl, write.Ordinal, write.Bucket, shared.Code]);
                 ThrowIf(Read(recorded).Outcome == ClaimOutcome.StaleGeneration);
                 break;
             case StoreWriteKind.Link:
@@ -124,12 +125,13 @@ internal sealed partial class RedisPinStore : IPinStore
         {
             var result = await (write.Kind switch
             {
-                StoreWriteKind.End => RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]),
+                StoreWriteKind.End => RunAsync(
+                    "write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica, shared.Code]),
                 _ => RunAsync(
                     "write", RefreshScript, Keys(key),
                     [
                         shared.Generation, shared.RunIds, shared.Ttl, shared.Terms.StampsAreLate ? 0 : write.Ordinal,
-                        Ttl(shared, write),
+                        Ttl(shared, write), shared.Code,
                     ]),
             });
             if (result.IsNull)
@@ -160,7 +162,7 @@ internal sealed partial class RedisPinStore : IPinStore
                 continue;
             }
 
-            var kept = bytes[0] == (byte)'N' ? _arguments?.Terms.UnknownTtl : _arguments?.Terms.SessionTtl;
+            var kept = bytes[0] is (byte)'N' or (byte)'2' ? _arguments?.Terms.UnknownTtl : _arguments?.Terms.SessionTtl;
             return Parse(
                 name, System.Text.Encoding.ASCII.GetString(bytes),
                 (kept ?? TimeSpan.Zero) - (value.Expiry ?? TimeSpan.Zero));
@@ -171,14 +173,21 @@ internal sealed partial class RedisPinStore : IPinStore
 
     private static SessionRecord Parse(SessionKey root, string text, TimeSpan age)
     {
+        if (char.IsAsciiDigit(text[0]))
+            return new SessionRecord(root, Number(text, 1, 3), Number(text, 4, 4), 0, Max(age, TimeSpan.Zero));
         var fields = text[1..].Split(':', 5);
         return new SessionRecord(
             root,
             int.Parse(fields[0], CultureInfo.InvariantCulture),
             int.Parse(fields[1], CultureInfo.InvariantCulture),
             fields[4].Length == 0 ? 0 : fields[4].Count(c => c == ',') + 1,
-            age < TimeSpan.Zero ? TimeSpan.Zero : age);
+            Max(age, TimeSpan.Zero));
     }
+
+    private static int Number(string text, int at, int length) =>
+        int.Parse(text.AsSpan(at, length), CultureInfo.InvariantCulture);
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     public async ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
     {
@@ -222,8 +231,10 @@ internal sealed partial class RedisPinStore : IPinStore
         foreach (var read in reads)
         {
             var head = (string?)await read;
-            if (head is ['R' or 'E' or 'N', .. var rest]
-                && int.TryParse(rest.AsSpan(0, Math.Max(rest.IndexOf(':'), 0)), out var pin))
+            if (head is not ['R' or 'E' or 'N' or '1' or '2', .. var rest])
+                continue;
+            var digits = char.IsAsciiDigit(head[0]) ? 3 : Math.Max(rest.IndexOf(':'), 0);
+            if (int.TryParse(rest.AsSpan(0, digits), CultureInfo.InvariantCulture, out var pin))
                 counts[pin] = counts.GetValueOrDefault(pin) + 1;
         }
     }
@@ -287,6 +298,10 @@ internal sealed partial class RedisPinStore : IPinStore
         public ClaimTerms Terms { get; } = terms;
 
         public RedisValue Generation { get; } = terms.Generation;
+
+        // The tag (32 bits, hexadecimal) in the digits that a record without leases has for it.
+        public RedisValue Code { get; } = Convert.ToUInt32(terms.Generation, 16)
+            .ToString("D11", CultureInfo.InvariantCulture);
 
         public RedisValue RunIds { get; } = terms.RunIds;
 

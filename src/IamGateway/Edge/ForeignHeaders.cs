@@ -1,3 +1,4 @@
+using System.Buffers;
 using IamGateway.Configuration;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -28,6 +29,9 @@ internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
 
     private readonly string[] _cookies = [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies];
 
+    private readonly SearchValues<string> _anyCookie = SearchValues.Create(
+        [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies], StringComparison.OrdinalIgnoreCase);
+
     public static void RemoveReplaced(HttpContext http)
     {
         foreach (var name in Replaced)
@@ -43,22 +47,11 @@ internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
             headers.Remove(name);
         foreach (var header in headers.Cookie)
         {
-            if (!HasOne(header))
+            if (!header.AsSpan().ContainsAny(_anyCookie))
                 continue;
             headers.Cookie = CookieHeader.Without(string.Join("; ", headers.Cookie.AsEnumerable()), IsOne);
             return;
         }
-    }
-
-    private bool HasOne(string? header)
-    {
-        foreach (var prefix in _cookies)
-        {
-            if (header?.Contains(prefix, StringComparison.OrdinalIgnoreCase) == true)
-                return true;
-        }
-
-        return false;
     }
 
     private bool IsOne(ReadOnlySpan<char> name)

@@ -103,7 +103,7 @@ internal sealed class GatewayTransforms(
         var cookies = context.HttpContext.Request.Headers.Cookie;
         if (cookies.Count == 0)
             return;
-        var joined = string.Join("; ", cookies.AsEnumerable());
+        var joined = cookies is [{ } only] ? only : string.Join("; ", cookies.AsEnumerable());
         var without = witness.Without(joined);
         if (ReferenceEquals(without, joined))
             return;

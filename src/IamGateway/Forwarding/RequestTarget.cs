@@ -43,7 +43,8 @@ internal static class RequestTarget
             && string.Equals(context.Path.Value, http.Request.Path.Value, StringComparison.Ordinal);
         if (isPathKept && query == http.Request.QueryString)
         {
-            context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + raw, AsItIs);
+            context.ProxyRequest.RequestUri = new Uri(
+                string.Concat(context.DestinationPrefix.AsSpan().TrimEnd('/'), raw), AsItIs);
             return;
         }
 

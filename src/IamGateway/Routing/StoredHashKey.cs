@@ -6,11 +6,12 @@ using System.Text.Json.Serialization;
 namespace IamGateway.Routing;
 
 /// <summary>
-/// What the store knows of the key of the keyed hashes. Without the setting IamGateway:Store:HashKey it is the key. With
-/// it, the key is HMAC-SHA-256 over it under the setting, so that the store alone tells nothing, and a check value shows
-/// whether a replica has the setting that sessions are named with. That covers all that is made of
+/// What the store knows of the key of the keyed hashes. Without the setting IamGateway:Store:HashKey it is the key.
+/// With it, the key is HMAC-SHA-256 over it under the setting, so that the store alone tells nothing, and a check value
+/// shows whether a replica has the setting that sessions are named with. That covers all that is made of
 /// <see cref="RoutingView.Secret"/>: names of sessions (records, links, the places of instance affinity, the list of
-/// ended sessions) and the console's logins. Witnesses and webhooks are signed with keys of the configuration alone.
+/// ended sessions) and the console's logins. Witnesses hold such names and are, like webhooks, signed with keys of the
+/// configuration alone.
 /// </summary>
 [JsonConverter(typeof(Json))]
 internal sealed record StoredHashKey(string Part, string? Check)

@@ -48,9 +48,9 @@ public sealed class HashKeyTests(RedisServer redis) : IClassFixture<RedisServer>
     }
 
     [Theory]
-    [InlineData(Key, Other, "sessions in the store are named with another one; set the one that was used so far")]
-    [InlineData(Key, null, "sessions in the store are named with one, and here is none; set the one that was used so far")]
-    [InlineData(null, Key, "sessions in the store are named without it; take it out here")]
+    [InlineData(Key, Other, "named with another one; set the one that was used so far")]
+    [InlineData(Key, null, "named with one, and here is none; set the one that was used so far")]
+    [InlineData(null, Key, "named without it; take it out here")]
     public async Task Replica_WithAnotherKey_DoesNotBecomeReadyAndSaysWhatToDo(
         string? theirs, string? here, string reason)
     {
@@ -64,10 +64,16 @@ public sealed class HashKeyTests(RedisServer redis) : IClassFixture<RedisServer>
         settings["Logging:LogLevel:Default"] = "Trace";
         await using var two = GatewayProcess.Start(Gateway.Arguments([iam], settings));
         var said = "";
-        await two.UntilAsync(async () => (said = await ReadinessAsync(admin)).Contains(reason, StringComparison.Ordinal));
+        await two.UntilAsync(async () =>
+        {
+            said = await ReadinessAsync(admin);
+            return said.Contains(reason, StringComparison.Ordinal);
+        });
 
         var me = Assert.Single(one.Service<Replica>().View.State.Replicas);
-        Assert.Contains($"IamGateway:Store:HashKey: {reason}, or stop {me.Name} first", said, StringComparison.Ordinal);
+        Assert.Contains(
+            $"IamGateway:Store:HashKey: sessions in the store are {reason}, or stop {me.Name} first", said,
+            StringComparison.Ordinal);
         Assert.Contains(reason, two.Output, StringComparison.Ordinal);
         await Assert.ThrowsAsync<HttpRequestException>(() => new HttpClient().GetAsync(new Uri(proxy)));
         await LogInAsync(one);

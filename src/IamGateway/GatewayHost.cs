@@ -6,6 +6,7 @@ using IamGateway.Edge;
 using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
@@ -96,6 +97,10 @@ internal static class GatewayHost
             // SIGTERM: what has started leaves as it would later.
             await app.StopAsync();
             return false;
+        }
+        catch (HashKeyDiffersException e)
+        {
+            problems.Add("IamGateway:Store:HashKey", e.Message);
         }
         catch (Exception e) when (e is OptionsValidationException or AggregateException)
         {

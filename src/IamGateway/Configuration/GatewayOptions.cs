@@ -99,6 +99,15 @@ internal sealed class StoreOptions
 
     /// <summary>The most names one replica remembers. Default: 500,000.</summary>
     public int CachedNames { get; set; } = 500_000;
+
+    /// <summary>
+    /// A secret without which nobody who has the store can tell the name of a session, even of one whose handle they
+    /// know. At least 32 characters, the same on every replica. Default: none.
+    /// </summary>
+    public string? HashKey { get; set; }
+
+    /// <summary>Another <see cref="HashKey"/> than the one used so far, or none, is meant. Default: false.</summary>
+    public bool ReplaceHashKey { get; set; }
 }
 
 /// <summary>The section <c>IamGateway:Versions</c>.</summary>

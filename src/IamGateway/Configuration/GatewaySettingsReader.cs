@@ -11,6 +11,7 @@ namespace IamGateway.Configuration;
 internal static class GatewaySettingsReader
 {
     private const string Section = "IamGateway";
+    private const int MinHashKey = 32;
 
     public static GatewaySettings? Read(
         IConfiguration configuration, string environment, ConfigurationProblems problems)
@@ -198,6 +199,14 @@ internal static class GatewaySettingsReader
             problems.Add($"{Section}:Store:MaxSessions", "it must be at least 1.");
         if (store.CachedNames < 2)
             problems.Add($"{Section}:Store:CachedNames", "it must be at least 2.");
+        // Empty, it is a secret that did not arrive.
+        if (store.HashKey is { Length: < MinHashKey })
+        {
+            problems.Add(
+                $"{Section}:Store:HashKey",
+                $"it must have at least {MinHashKey} characters, the same on every replica: openssl rand -base64 32.");
+        }
+
         if (redis is null)
             return;
         try

@@ -15,7 +15,8 @@ internal sealed partial class Replica
             {
                 await LookAsync();
                 IsStoreUp = true;
-                await AcknowledgeAsync(stop);
+                if (_disagreement is null)
+                    await AcknowledgeAsync(stop);
             }
             catch (StoreUnavailableException e)
             {
@@ -71,7 +72,8 @@ internal sealed partial class Replica
             return;
         }
 
-        Adopt(found);
+        if (!TryAdopt(found))
+            return;
         if (stored.RunIds.Except(found.Generation.RunIds).Any())
         {
             await PutAsync(found, found.Regenerate(stored.RunIds), "store.generation");
@@ -95,21 +97,19 @@ internal sealed partial class Replica
         }
 
         Log.StateChanged(logger, what, next.Revision);
-        Adopt(next);
+        TryAdopt(next);
     }
 
     /// <summary>The registry's housekeeping: this replica's place in it, and the dead ones'.</summary>
     private async Task TendAsync(RoutingState state)
     {
-        var entry = state.Replicas.FirstOrDefault(r => r.Id == Id);
-        if (entry?.Forgotten == true || entry is null && state.RemovedReplicas.Contains(Id))
+        if (IsGoneIn(state))
         {
-            if (!IsLeaving)
-                BeForgotten();
+            BeForgotten();
             return;
         }
 
-        if (entry is null)
+        if (state.Replicas.All(r => r.Id != Id))
             await ChangeAsync(s => s.Restore(_me!), Name, "replica.restored", Name);
         VersionId[] versions = [.. settings.Versions, .. instances.ConfiguredVersions];
         if (state.Know(versions, time.GetUtcNow()) != state)
@@ -135,8 +135,14 @@ internal sealed partial class Replica
             await ChangeAsync(s => s.Settle(settled), Name, "versions.settled", null);
     }
 
+    private bool IsGoneIn(RoutingState state) => state.Replicas.FirstOrDefault(r => r.Id == Id) is { } entry
+        ? entry.Forgotten
+        : state.RemovedReplicas.Contains(Id);
+
     private void BeForgotten()
     {
+        if (IsLeaving)
+            return;
         IsForgotten = true;
         NotReadyReason = "This replica was forgotten; it serves no session and ends.";
         Log.Forgotten(logger, Name);

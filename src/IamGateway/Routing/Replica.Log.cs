@@ -24,5 +24,14 @@ internal sealed partial class Replica
         [LoggerMessage(
             3005, LogLevel.Warning, "Replica '{Name}' leaves while the store is away; forget it through the API.")]
         public static partial void LeftWithoutStore(ILogger logger, string name);
+
+        [LoggerMessage(
+            3006, LogLevel.Error, "This replica serves no session. IamGateway:Store:HashKey: {Reason}")]
+        public static partial void HashKeyDiffers(ILogger logger, string reason);
+
+        [LoggerMessage(
+            3007, LogLevel.Warning,
+            "IamGateway:Store:HashKey is another one than before: every session has another name from now on.")]
+        public static partial void HashKeyExchanged(ILogger logger);
     }
 }

@@ -36,6 +36,7 @@ internal sealed partial class Replica(
     private long? _strangeSince;
     private string? _acknowledgedGeneration;
     private string? _namesPutBackIn;
+    private volatile string? _disagreement;
     private bool _isServing;
 
     /// <summary>The state this replica applies. Not there before <see cref="StartAsync"/> is through.</summary>
@@ -51,7 +52,7 @@ internal sealed partial class Replica(
     public bool IsReady => CanServe && IsListening && !IsLeaving;
 
     /// <summary>What comes here is served; while leaving too, for it is registered until the end.</summary>
-    public bool CanServe => _isServing && !IsForgotten;
+    public bool CanServe => _isServing && !IsForgotten && _disagreement is null;
 
     /// <summary>The proxy listener is open.</summary>
     public bool IsListening { get; set; }
@@ -64,7 +65,11 @@ internal sealed partial class Replica(
     public bool IsStoreUp { get; private set; }
 
     /// <summary>Why there is no routing state yet, for the one who waits for it.</summary>
-    public string? NotReadyReason { get; private set; } = "The routing state has not been read yet.";
+    public string? NotReadyReason
+    {
+        get => _disagreement is { } reason && !IsForgotten ? $"IamGateway:Store:HashKey: {reason}" : field;
+        private set;
+    } = "The routing state has not been read yet.";
 
     /// <summary>Raised for every transition of a rollout that this replica has written.</summary>
     public event Action<RolloutMove>? RolloutMoved;
@@ -89,6 +94,7 @@ internal sealed partial class Replica(
             catch (StoreUnavailableException e)
             {
                 NotReadyReason = e.Message;
+                _disagreement = null;
                 _strangeSince = null;
             }
 
@@ -137,6 +143,19 @@ internal sealed partial class Replica(
             return;
         var state = stored.State;
         var now = time.GetUtcNow();
+        var events = new List<AuditEvent>();
+        if (state?.HashKey.IsOf(HashKey) != false)
+        {
+            _disagreement = null;
+        }
+        else
+        {
+            state = TryExchangeHashKey(stored, adminAddress);
+            if (state is null)
+                return;
+            events.Add(Event("replica", "hash_key.exchanged", null, null, state.Revision));
+        }
+
         if (state is null)
         {
             if ((settings.Initial ?? Single(settings.Versions)) is not { } initial)
@@ -146,7 +165,9 @@ internal sealed partial class Replica(
                 return;
             }
 
-            state = RoutingState.Create(settings.Versions, initial, stored.RunIds, now) with { RecordedSince = now };
+            state = RoutingState.Create(settings.Versions, initial, stored.RunIds, now, HashKey)
+                with
+            { RecordedSince = now };
         }
         else if (stored.RunIds.Except(state.Generation.RunIds).Any())
         {
@@ -156,10 +177,12 @@ internal sealed partial class Replica(
         var (registered, id) = state.Know(settings.Versions, now)
             .Register(name, adminAddress, now, exclusive: store is MemoryRoutingStore);
         registered = registered with { Sequence = (stored.State?.Sequence ?? 0) + 1 };
-        var joined = Event("replica", "replica.joined", null, name, registered.Revision);
-        if (!await store.TryWriteAsync(stored.State, registered, [joined]))
+        events.Add(Event("replica", "replica.joined", null, name, registered.Revision));
+        if (!await store.TryWriteAsync(stored.State, registered, events))
             return;
-        Adopt(registered);
+        if (events.Count > 1)
+            Log.HashKeyExchanged(logger);
+        TryAdopt(registered);
         _fulfilled = registered.Revision;
         Volatile.Write(ref _acknowledgedGeneration, registered.Generation.Tag);
         _namesPutBackIn = registered.Generation.Tag;
@@ -250,7 +273,8 @@ internal sealed partial class Replica(
             if (!IsOfGeneration(stored, view.State, out var state) && ReferenceEquals(view, View))
             {
                 Wake();
-                throw new StoreUnavailableException("The store has lost the routing state; it is being put back.");
+                throw new StoreUnavailableException(
+                    NotReadyReason ?? "The store has lost the routing state; it is being put back.");
             }
 
             if (state is null)

@@ -125,6 +125,12 @@ internal sealed partial record RoutingState
     public RoutingState Regenerate(ImmutableArray<string> runIds) =>
         Regenerate(runIds, Ended(Earlier.Add(new GenerationEnd(Generation.Tag, Sequence))));
 
+    /// <summary>
+    /// Sessions are named with another key from now on. None of those before is known any more, nor that it was ended.
+    /// </summary>
+    public RoutingState WithHashKey(StoredHashKey key, ImmutableArray<string> runIds, DateTimeOffset now) =>
+        (this with { Id = RandomTag(), HashKey = key, EndedSessions = [], RecordedSince = now }).Regenerate(runIds);
+
     private RoutingState Regenerate(ImmutableArray<string> runIds, ImmutableArray<GenerationEnd> earlier)
     {
         var revised = Revised();

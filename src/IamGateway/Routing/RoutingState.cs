@@ -55,8 +55,8 @@ internal sealed partial record RoutingState
     /// <summary>Registrations that have ended for good; a union with an older state must not bring them back.</summary>
     public required ImmutableArray<long> RemovedReplicas { get; init; }
 
-    /// <summary>Secret of the keyed hashes by which sessions are named in the store, base64.</summary>
-    public required string HashKey { get; init; }
+    /// <summary>The key of the keyed hashes by which sessions are named, as far as the store knows it.</summary>
+    public required StoredHashKey HashKey { get; init; }
 
     /// <summary>Whether sessions below the newest version move by weight (true) or stay until they end.</summary>
     public bool MigrateExisting { get; init; } = true;
@@ -106,7 +106,8 @@ internal sealed partial record RoutingState
 
     /// <summary>The first state: one version active at 100, the others registered.</summary>
     public static RoutingState Create(
-        IEnumerable<VersionId> versions, VersionId initial, ImmutableArray<string> runIds, DateTimeOffset now)
+        IEnumerable<VersionId> versions, VersionId initial, ImmutableArray<string> runIds, DateTimeOffset now,
+        string? hashKey = null)
     {
         ImmutableArray<VersionEntry> entries =
         [
@@ -127,7 +128,7 @@ internal sealed partial record RoutingState
             Replicas = [],
             NextReplica = RandomGap(),
             RemovedReplicas = [],
-            HashKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
+            HashKey = StoredHashKey.Create(hashKey),
         };
     }
 

@@ -19,7 +19,8 @@ internal sealed class RoutingView
         Names = KeepsNames(previous, state) || previous is not null && rules.IsOff(ProtocolRule.StaleFinal)
             ? previous!.Names
             : new NameCache(options.Store.CachedNames);
-        Secret = Convert.FromBase64String(state.HashKey);
+        Secret = state.HashKey.With(options.Store.HashKey)
+            ?? throw new InvalidOperationException("The state's sessions are named with another key.");
         Ended = state.EndedSessions.Select(e => SessionKey.TryParse(e, out var key) ? key : default).ToFrozenSet();
         NotEnded = previous is not null && previous.State.EndedSessions.SequenceEqual(state.EndedSessions)
             ? previous.NotEnded

@@ -17,9 +17,10 @@ namespace IamGateway.Tests.Admin;
 public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
 {
     private const string RedisPassword = "redis-password-4711";
+    private const string HashKey = "hash-key-4711-and-more-until-it-is-long";
     private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
     private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
-    private readonly List<string> _secrets = [RedisPassword, Gateway.Key];
+    private readonly List<string> _secrets = [RedisPassword, Gateway.Key, HashKey];
 
     [Theory]
     [InlineData("Test", "simple")]
@@ -48,6 +49,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
             ["Kestrel:Endpoints:Admin:Url"] = _admin,
             ["ConnectionStrings:Redis"] = $"{redis.ConnectionString},password={RedisPassword}",
             ["IamGateway:Store:KeyPrefix"] = environment,
+            ["IamGateway:Store:HashKey"] = HashKey,
             ["IamGateway:AccessLog:Share"] = "1",
             ["IamGateway:Sessions:1:Name"] = "ticket",
             ["IamGateway:Sessions:1:Query"] = "ticket",
@@ -65,7 +67,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         await process.SignalAsync("TERM");
         await process.Process.WaitForExitAsync();
 
-        Assert.True(_secrets.Count >= 8);
+        Assert.True(_secrets.Count >= 9);
         var dump = await DumpAsync(admin);
         Assert.Contains(environment, dump, StringComparison.Ordinal);
         Assert.Contains("IamGateway.Access", process.Output, StringComparison.Ordinal);
@@ -94,7 +96,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         await SendRawAsync(
             $"GET /health HTTP/1.1\r\nHost: a\r\nCookie: IAM_SESSION={Secret("malformed")}\u0001\r\n\r\n");
         await SendRawAsync($"GET /health?ticket={Secret("line")} HTTP/9.9\r\nHost: a\r\n\r\n");
-        return _secrets[3];
+        return _secrets[4];
     }
 
     private async Task<string> UseTheAdminApiAsync(string cookie)
@@ -113,7 +115,7 @@ public sealed class SecretsTests(RedisServer redis) : IClassFixture<RedisServer>
         Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.SendAsync(wrong)).StatusCode);
         var shown = new StringBuilder(session);
         shown.AppendLine(await client.GetStringAsync("/metrics"));
-        foreach (var resource in (string[])["events", "status", "replicas", "instances"])
+        foreach (var resource in (string[])["events", "status", "replicas", "instances", "me", "versions", "history"])
             shown.AppendLine(await client.GetStringAsync($"/api/v1/{resource}"));
         return shown.ToString();
     }

@@ -16,10 +16,11 @@ namespace IamGateway.Tests.Routing;
 /// <summary>One replica without listeners, on stores of the test. Its versions are 8.2.1, active, and 8.3.0.</summary>
 internal sealed class ReplicaRig : IAsyncDisposable
 {
-    public ReplicaRig(IRoutingStore store, IPinStore pins)
+    public ReplicaRig(IRoutingStore store, IPinStore pins, params (string Key, string? Value)[] more)
     {
         var problems = new ConfigurationProblems();
-        var arguments = Gateway.Arguments([], new Dictionary<string, string?>
+        var arguments = Gateway.Arguments([], new Dictionary<string, string?>(
+            more.Select(m => KeyValuePair.Create(m.Key, m.Value)))
         {
             ["ReverseProxy:Clusters:iam:Destinations:a:Address"] = "http://127.0.0.1:9001",
             ["ReverseProxy:Clusters:iam:Destinations:a:Metadata:Version"] = "8.2.1",

@@ -72,6 +72,7 @@ public sealed class RoutingJsonTests
         return new Dictionary<string, RoutingState>
         {
             ["created"] = RoutingState.Create([V1], V1, [], Now),
+            ["created-with-a-hash-key"] = RoutingState.Create([V1], V1, [], Now, "of the configuration"),
             ["steady"] = Steady(),
             ["flush"] = Steady().Set((V1, 90), (V2, 10)),
             ["prepare"] = Steady().Set((V1, 90), (V2, 10)).AcknowledgeAll(),

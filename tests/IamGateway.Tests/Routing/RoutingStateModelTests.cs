@@ -16,7 +16,8 @@ public sealed class RoutingStateModelTests
             (6, Gen.Const("weights")), (2, Gen.Const("close")), (2, Gen.Const("revoke")), (1, Gen.Const("cancel")),
             (12, Gen.Const("acknowledge")), (2, Gen.Const("acknowledge-all")), (2, Gen.Const("register")),
             (1, Gen.Const("forget")), (2, Gen.Const("remove")), (1, Gen.Const("regenerate")), (1, Gen.Const("merge")),
-            (1, Gen.Const("settle")), (1, Gen.Const("know")), (1, Gen.Const("restore"))),
+            (1, Gen.Const("settle")), (1, Gen.Const("know")), (1, Gen.Const("restore")),
+            (1, Gen.Const("hash-key"))),
         Gen.Int[0, 11],
         Gen.Int[0, 100]);
 
@@ -119,6 +120,7 @@ public sealed class RoutingStateModelTests
                 : RoutingState.Merge(earlier, state, RunIds),
             "settle" => state.Settle(command.B < 50 ? Now : Now.AddDays(-1)),
             "know" => state.Know([version], Now),
+            "hash-key" => state.WithHashKey(StoredHashKey.Create(command.A < 4 ? null : $"{command.A}"), RunIds, Now),
             _ => earlier.Replicas.IsEmpty || state.RemovedReplicas.Contains(earlier.Replicas[0].Id)
                 ? state
                 : state.Restore(earlier.Replicas[0]),
@@ -160,6 +162,9 @@ public sealed class RoutingStateModelTests
         var isVisible = state.Phase != next.Phase || state.Generation != next.Generation
             || !state.Versions.SequenceEqual(next.Versions) || state.Pending != next.Pending;
         Assert.True(!isVisible || next.Revision > state.Revision);
+        // What is claimed under one key must prove nothing under another, nor what a replica remembers.
+        if (state.HashKey != next.HashKey)
+            Assert.True(state.Generation.Tag != next.Generation.Tag && state.Id != next.Id);
         foreach (var old in state.Versions)
         {
             var now = next.Find(old.Version)!;

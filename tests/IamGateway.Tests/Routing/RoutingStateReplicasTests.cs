@@ -201,6 +201,35 @@ public sealed class RoutingStateReplicasTests
         Assert.Equal(state.Revision + 1, merged.Generation.Revision);
     }
 
+    [Fact]
+    public void Merge_HistoriesOfTwoHashKeys_TheWinnersStateIsOfItsOwnKey()
+    {
+        var older = Steady();
+        var newer = Written(older.WithHashKey(StoredHashKey.Create("another"), RunIds, Now), 1);
+        foreach (var (a, b) in new[] { (older, newer), (newer, older) })
+        {
+            var merged = RoutingState.Merge(a, b, RunIds);
+
+            Assert.Equal((newer.Id, newer.HashKey), (merged.Id, merged.HashKey));
+            Assert.True(merged.HashKey.IsOf("another"));
+        }
+    }
+
+    [Fact]
+    public void WithHashKey_OfASteadyState_KeepsEverythingButWhatIsSaidOfSessions()
+    {
+        var state = Steady().EndSession("00112233445566778899aabbccddeeff");
+
+        var next = state.WithHashKey(StoredHashKey.Create("another"), RunIds, Now.AddDays(1));
+
+        Assert.Empty(next.EndedSessions);
+        Assert.Equal(Now.AddDays(1), next.RecordedSince);
+        Assert.Equal((state.Weights(), state.Replicas), (next.Weights(), next.Replicas));
+        Assert.True(next.Continues(state));
+        Assert.False(state.Continues(next));
+        Assert.False(next.GenerationAcknowledged);
+    }
+
     private static RoutingState Written(RoutingState state, int times) =>
         state with { Sequence = state.Sequence + times };
 }

@@ -92,7 +92,7 @@ public abstract class RoutingStoreContract : IAsyncLifetime
         for (var round = 0; round < 20; round++)
         {
             var candidates = Enumerable.Range(0, 8)
-                .Select(i => SomeStates.Next(state) with { HashKey = $"{round}-{i}" }).ToArray();
+                .Select(i => SomeStates.Next(state) with { Id = $"{round}-{i}" }).ToArray();
             var won = await Task.WhenAll(candidates.Select(c => Task.Run(
                 async () => await Store.TryWriteAsync(state, c, [SomeStates.Event(round)]))));
 

@@ -62,6 +62,7 @@ public sealed class ConfigurationErrorTests(RedisServer redis) : IClassFixture<R
     [InlineData("ConnectionStrings:Redis", "127.0.0.1:1,password=secret-word", "ConnectionStrings:Redis")]
     [InlineData("IamGateway:Store:StateFile", "/nowhere/state.json", "IamGateway:Store:StateFile")]
     [InlineData("IamGateway:Store:StateFile", "/tmp", "IamGateway:Store:StateFile")]
+    [InlineData("IamGateway:Store:HashKey", "secret-word", "IamGateway:Store:HashKey")]
     [InlineData("Logging:LogLevel:Default", "Loud", "Logging:LogLevel")]
     public async Task Setting_ThatIsWrong_IsNamed(string key, string? value, params string[] keys)
     {

@@ -42,6 +42,7 @@ public sealed class AbuseTests(RedisServer redis) : IClassFixture<RedisServer>
         await gateway.UntilReadyAsync(_admin);
         var users = new KeepAliveUsers(Port, n => $"X-Forwarded-For: 198.51.100.{n}\r\n");
         await users.MoreAsync(KeepAliveUsers.Count);
+        await using var load = Lengths.AbuseLoad == 0 ? null : await SteadyLoad.StartAsync(Port, Lengths.AbuseLoad);
         using var stop = new CancellationTokenSource(Lengths.Abuse);
         Task[] abusers =
         [
@@ -60,13 +61,15 @@ public sealed class AbuseTests(RedisServer redis) : IClassFixture<RedisServer>
         var after = WorkingSet(gateway);
         await users.MoreAsync(KeepAliveUsers.Count);
         await users.StopAsync();
+        var loaded = load is null ? "" : await load.StopAsync();
 
         var summary = $"{users.Answers} requests of users, {users.Failures.Count} failed; answers to the others: "
             + string.Join(", ", _answers.OrderBy(a => a.Key).Select(a => $"{a.Key}: {a.Value}"))
             + $"; {_slow} slow connections ended, {_reset} reset; working set {before >> 20} MB after a third, "
-            + $"{after >> 20} MB at the end";
+            + $"{after >> 20} MB at the end{loaded}";
         TestContext.Current.SendDiagnosticMessage("{0}", summary);
         Assert.True(users.Failures.Count == 0, $"{summary}\n{string.Join('\n', users.Failures.Take(50))}");
+        Assert.True(load?.IsClean != false, summary);
         Assert.True(_answers.GetValueOrDefault(429) > 0 && _answers.GetValueOrDefault(431) > 0, summary);
         Assert.True(_slow > 0 && _reset > 0, summary);
         Assert.True(after < before * 3 / 2 + (64 << 20), summary);

@@ -11,6 +11,11 @@ internal static class Lengths
 
     public static TimeSpan Abuse { get; } = TimeSpan.FromSeconds(Of("IAMGATEWAY_ABUSE_SECONDS", 8));
 
+    /// <summary>
+    /// How much of the load that everything together can take is there beside the abuse, in per cent; 0: none is.
+    /// </summary>
+    public static int AbuseLoad { get; } = Of("IAMGATEWAY_ABUSE_LOAD", 0);
+
     private static int Of(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var value)
             ? value

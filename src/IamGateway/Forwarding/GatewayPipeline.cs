@@ -120,6 +120,7 @@ internal sealed class GatewayPipeline(
     {
         if (request.Place is not null && !await SettleAsync(http, request))
             return;
+        request.MayLast = OpenConnections.MayBeOne(http);
         var destinations = await NarrowAsync(http, proxy, request, request.Instances.Of(request.Version!));
         if (destinations.Count == 0)
             return;

@@ -31,7 +31,7 @@ internal sealed partial class GatewayRequest : IReverseProxyFeature
     {
         _whole = whole;
         _cluster = whole.Cluster.HttpClient is InstanceClients clients
-            ? clients.ModelFor(whole.Cluster, Version!)
+            ? clients.ModelFor(whole.Cluster, Version!, MayLast)
             : whole.Cluster;
         AvailableDestinations = destinations;
         ProxiedDestination = null;

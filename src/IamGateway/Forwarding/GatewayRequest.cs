@@ -105,6 +105,11 @@ internal sealed partial class GatewayRequest
     /// <summary>Runs while a cut-off request still counts.</summary>
     public ITimer? Timer { get; set; }
 
+    /// <summary>
+    /// Its answer may be one that has no end of its own and may be silent for long: it asks for an upgrade or for events.
+    /// </summary>
+    public bool MayLast { get; set; }
+
     /// <summary>The connection was upgraded (WebSocket). Whoever sees the response says so.</summary>
     public bool IsUpgraded { get; set; }
 

@@ -3,7 +3,9 @@ using IamGateway.Configuration;
 using IamGateway.Instances;
 using IamGateway.Pins;
 using IamGateway.Routing;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
 namespace IamGateway.Forwarding;
@@ -14,6 +16,7 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed partial class OpenConnections : IDisposable
 {
+    private const string EventType = "text/event-stream";
     private readonly Lock _lock = new();
     private readonly HashSet<LastingStream> _open = [];
     private readonly Replica _replica;
@@ -43,6 +46,21 @@ internal sealed partial class OpenConnections : IDisposable
             return _open.Count(c => c.Request.InstanceId == instanceId);
     }
 
+    /// <summary>The request asks for an upgrade or for a stream of events.</summary>
+    public static bool MayBeOne(HttpContext http)
+    {
+        if (http.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
+            || http.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true)
+            return true;
+        foreach (var accepted in http.Request.Headers.Accept)
+        {
+            if (accepted?.Contains(EventType, StringComparison.OrdinalIgnoreCase) == true)
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Keeps the response among the open connections while it is read, if it is of that kind.</summary>
     public void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
@@ -54,14 +72,18 @@ internal sealed partial class OpenConnections : IDisposable
                 : inner => new OpaqueStream(inner, http, request, this, _time);
         }
         else if (response.Content.Headers.ContentType?.MediaType is { } type
-            && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase))
+            && type.Equals(EventType, StringComparison.OrdinalIgnoreCase))
         {
             var isReadable = response.Content.Headers.ContentEncoding.Count == 0;
             over = inner => new EventStream(inner, isReadable, http, request, this, _time);
         }
 
-        if (over is not null)
-            response.Content = new LastingContent(response.Content, inner => Add(over(inner)));
+        if (over is null)
+            return;
+        response.Content = new LastingContent(response.Content, inner => Add(over(inner)));
+        // A client that is gone without a word would be waited for for ever.
+        if (http.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket)
+            KeepAlive.Set(socket);
     }
 
     private static bool IsUpgraded(HttpResponseMessage response) =>

@@ -9,7 +9,7 @@ namespace IamGateway.Instances;
 /// </summary>
 internal sealed class InstanceClientFactory(
     GatewaySettings settings, VersionProbe probe, ProvenConnector connector, InstanceTruth truth, InstanceTls tls,
-    ILogger<ForwarderHttpClientFactory> logger)
+    TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
     : IForwarderHttpClientFactory
 {
     private readonly ForwarderHttpClientFactory _plain = new(logger);
@@ -28,7 +28,8 @@ internal sealed class InstanceClientFactory(
         };
         return new InstanceClients(
             new Handlers(logger, tls, handler => truth.Tls = handler.SslOptions).CreateClient(anew),
-            version => new Handlers(logger, tls, handler => Prove(handler, version)).CreateClient(anew));
+            version => new Handlers(logger, tls, handler => Prove(handler, version)).CreateClient(anew),
+            settings.Options.RequestTimeout, time);
     }
 
     private void Prove(SocketsHttpHandler handler, VersionId version)

@@ -61,6 +61,7 @@ internal sealed class ProvenConnector(VersionProbe probe, InstanceTable instance
         bool mayBeHttp2 = false, bool isFollowed = true)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        KeepAlive.Set(socket);
         try
         {
             await socket.ConnectAsync(address, cancellation);

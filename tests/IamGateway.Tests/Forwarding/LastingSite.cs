@@ -58,6 +58,12 @@ internal sealed class LastingSite : IAsyncDisposable
     {
         if (http.Request.Path == "/begin")
             http.Response.Headers.Append("Set-Cookie", "IAM_SESSION=mine; Path=/");
+        if (http.Request.Path == "/hang")
+        {
+            await UntilAbortedAsync(http);
+            return;
+        }
+
         if (http.WebSockets.IsWebSocketRequest)
         {
             await TalkAsync(http, name);

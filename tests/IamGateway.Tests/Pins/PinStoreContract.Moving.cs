@@ -99,6 +99,36 @@ public abstract partial class PinStoreContract
     }
 
     [Fact]
+    public async Task Claim_SomebodyWaitsAgain_IsToldAgain()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+        await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(2), must: true));
+        Time.Advance(2 * Some.Rollout.MaxWait);
+
+        await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(3), must: true));
+
+        Assert.True((await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(4)))).IsAwaited);
+    }
+
+    // A wait for another reason, long over, must not end the hold of a login that begins now.
+    [Fact]
+    public async Task Claim_SomebodyWaitedLongAgo_AHoldStillHolds()
+    {
+        await OldSessionAsync(Session);
+        await LeaseAsync(Session, Some.Lease(8));
+        await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(2), must: true));
+        await ApplyAsync(Some.Release(Session, Some.Lease(8)));
+        await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(3)));
+        await ApplyAsync(Some.Release(Session, Some.Lease(3)));
+        Time.Advance(2 * Some.Rollout.MaxHold);
+
+        Assert.Equal(
+            ClaimOutcome.Leased,
+            (await ClaimAsync(Some.All, Some.Claim(Session, Some.Lease(4)) with { Hold = true })).Outcome);
+    }
+
+    [Fact]
     public async Task Lease_TellsHowManyThereAre()
     {
         await OldSessionAsync(Session);

@@ -121,6 +121,48 @@ public sealed class SharedLeasesTests : IAsyncLifetime
         Assert.NotNull(Keep(Session, 102));
     }
 
+    [Fact]
+    public async Task Keep_TwoAtOnceWhenNoneIsKept_BothAreGivenBackInTime()
+    {
+        MakeBusy();
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+        _time.Advance(SharedLeases.KeptFor);
+        for (var round = 1; round <= 150; round++)
+        {
+            var before = _rig.Outbox.Mark();
+            var ready = 0;
+            void KeepOne(int number)
+            {
+                Interlocked.Increment(ref ready);
+                while (Volatile.Read(ref ready) < 2)
+                {
+                }
+
+                for (var i = 0; ; i++)
+                {
+                    if (Keep(Some.Key(5000 + 1000 * round + 500 * number + i), 1) is not { } lease)
+                        continue;
+                    _leases.Leave(lease);
+                    break;
+                }
+            }
+
+            var other = new Thread(() => KeepOne(1));
+            other.Start();
+            KeepOne(0);
+            other.Join();
+            _time.Advance(SharedLeases.KeptFor);
+            var patience = System.Diagnostics.Stopwatch.StartNew();
+            while (_rig.Outbox.Mark() < before + 2)
+            {
+                Assert.True(patience.Elapsed < TimeSpan.FromSeconds(10), $"not given back in round {round}");
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            }
+            // until it sleeps without a time-out
+            await Task.Delay(150, TestContext.Current.CancellationToken);
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -112,7 +112,8 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
 
                 if (request.Must)
                 {
-                    record.WaitingSince ??= now;
+                    if (!(waited < terms.MaxWait) || record.WaitingSince is null)
+                        record.WaitingSince = now;
                     return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
                 }
 
@@ -127,6 +128,10 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
         else if (request.Must)
         {
             return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
+        }
+        else if (now - record.WaitingSince >= terms.MaxWait)
+        {
+            record.WaitingSince = null;
         }
 
         record.Leases.RemoveAll(l => l == request.Former || !terms.IsLive(l.Replica));

@@ -101,7 +101,7 @@ internal sealed partial class RedisPinStore
               return {4, r.pin, r.bucket}
             end
             if ARGV[12] == '1' then
-              if not r.since then r.since = now; put(KEYS[1], r, ARGV[4]) end
+              if not r.since or now - r.since >= wait then r.since = now; put(KEYS[1], r, ARGV[4]) end
               return {5, r.pin, r.bucket}
             end
             local deferral = tonumber(ARGV[15])
@@ -111,6 +111,8 @@ internal sealed partial class RedisPinStore
           r.since = r.since or now
         elseif ARGV[12] == '1' then
           return {5, r.pin, r.bucket}
+        elseif r.since and now - r.since >= wait then
+          r.since = nil
         end
         if not own then leases[#leases + 1] = ARGV[3] end
         r.leases = table.concat(leases, ',')

@@ -71,7 +71,7 @@ internal sealed class SharedLeases : BackgroundService
         if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
             return null;
         _byAge.Enqueue(lease);
-        if (_byAge.Count == 1)
+        if (_byAge.TryPeek(out var first) && ReferenceEquals(first, lease))
             Wake();
         return lease;
     }

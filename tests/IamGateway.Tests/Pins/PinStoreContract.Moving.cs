@@ -119,6 +119,7 @@ public abstract partial class PinStoreContract
         await LeaseAsync(Session, Some.Lease(8));
         await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(2), must: true));
         await ApplyAsync(Some.Release(Session, Some.Lease(8)));
+        Time.Advance(Some.Rollout.MaxWait);
         await ClaimAsync(Some.Rollout, Some.Claim(Session, Some.Lease(3)));
         await ApplyAsync(Some.Release(Session, Some.Lease(3)));
         Time.Advance(2 * Some.Rollout.MaxHold);

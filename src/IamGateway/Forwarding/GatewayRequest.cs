@@ -219,8 +219,18 @@ internal sealed partial class GatewayRequest
     /// <summary>The name of the leases that it takes as a request of a registration.</summary>
     public LeaseId LeaseOf(long replica) => new(replica, Number, _attempt);
 
-    /// <summary>Leases from here on have another name. Call with the request locked.</summary>
-    public void RenameLease() => _attempt++;
+    /// <summary>
+    /// The name of leases that it has given back and that no other request is under; they may still be in the store.
+    /// </summary>
+    public LeaseId? FormerLease { get; private set; }
+
+    /// <summary>Leases from here on have another name. Call with the request locked, before they are cleared.</summary>
+    public void RenameLease(long replica)
+    {
+        if (Leased is { Count: > 0 })
+            FormerLease = LeaseOf(replica);
+        _attempt++;
+    }
 
     /// <summary>
     /// Puts it under a lease that others of its session may come under too; one of its own it has no more. Call with

@@ -17,7 +17,7 @@ internal sealed partial class PinRepair(
     TimeProvider time, ILogger<PinRepair> logger)
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = SharedLeases.KeptFor + TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(200);
 
     public async ValueTask RaiseAsync(GatewayRequest request, VersionId truth)
     {
@@ -25,10 +25,15 @@ internal sealed partial class PinRepair(
         {
             if (await OrdinalAsync(truth) is { } ordinal)
             {
+                HashSet<SessionKey> names = [];
                 for (var i = 0; i < request.HandleCount; i++)
-                    await RaiseAsync(request, request[i].Key, ordinal);
+                    names.Add(request[i].Key);
                 if (request.Root is { } root)
-                    await RaiseAsync(request, root, ordinal);
+                    names.Add(root);
+                var raised = new HashSet<SessionKey>();
+                foreach (var name in names)
+                    raised.Add(await RaiseAsync(request, name, ordinal));
+                await UntilAloneAsync(request, raised, ordinal);
                 metrics.PinRepaired("response");
                 return;
             }
@@ -68,10 +73,10 @@ internal sealed partial class PinRepair(
             : null;
     }
 
-    private async ValueTask RaiseAsync(GatewayRequest request, SessionKey name, int ordinal)
+    /// <summary>Raises the pin of the session that a name leads to, and returns the name of its record.</summary>
+    private async ValueTask<SessionKey> RaiseAsync(GatewayRequest request, SessionKey name, int ordinal)
     {
         var key = name;
-        var started = time.GetTimestamp();
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
             var view = replica.View;
@@ -88,19 +93,33 @@ internal sealed partial class PinRepair(
                     continue;
             }
 
-            // Under a lease that a replica has kept it would go on sending below; it asks anew when that is over.
             leases.LetGo(key);
-            if (reply.Leases > (request.HasLease(key) ? 1 : 0) && time.GetElapsedTime(started) < Patience)
-            {
-                await Task.Delay(Step, time);
-                hops--;
-                continue;
-            }
-
             view.Names.TryGet(name, out var known);
             var final = view.IsStrict && view.Final == ordinal ? ordinal : 0;
             view.Names.Set(name, new NameCache.Entry(key, final, known.ExtendedAt));
-            return;
+            break;
+        }
+
+        return key;
+    }
+
+    /// <summary>
+    /// Under a lease that another replica has kept it would go on sending below. It asks anew when that is over, which
+    /// is waited for; not for requests at work, which may last.
+    /// </summary>
+    private async ValueTask UntilAloneAsync(GatewayRequest request, HashSet<SessionKey> records, int ordinal)
+    {
+        var started = time.GetTimestamp();
+        foreach (var record in records)
+        {
+            while (time.GetElapsedTime(started) < leases.KeptFor + Slack)
+            {
+                var reply = await store.LeaseAsync(
+                    replica.View.Terms, record, null, ordinal, Math.Max(request.Bucket, 0));
+                if (reply.Leases <= (request.HasLease(record) ? 1 : 0))
+                    break;
+                await Task.Delay(Step, time);
+            }
         }
     }
 

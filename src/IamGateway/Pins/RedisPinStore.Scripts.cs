@@ -89,7 +89,7 @@ internal sealed partial class RedisPinStore
         local leases, others, own = {}, 0, false
         for _, lease in ipairs(live(r.leases, ARGV[18], tonumber(ARGV[19]))) do
           if lease == ARGV[3] then own = true elseif lease ~= ARGV[26] then others = others + 1 end
-          if lease ~= ARGV[26] then leases[#leases + 1] = lease end
+          if lease == ARGV[3] or lease ~= ARGV[26] then leases[#leases + 1] = lease end
         end
         local wait = tonumber(ARGV[16])
         if ARGV[13] == '1' and raise > r.pin and (ARGV[12] == '1' or r.bucket < tonumber(ARGV[11])) then

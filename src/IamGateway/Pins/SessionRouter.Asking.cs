@@ -194,7 +194,7 @@ internal sealed partial class SessionRouter
                 view.Terms,
                 new ClaimRequest(
                     root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold,
-                    leases.LetGo(root)));
+                    leases.LetGo(root) ?? request.FormerLease));
             if (IsAhead(view, reply))
             {
                 // An instance was seen to serve it there already; nobody sends to a version that is not active.

@@ -273,9 +273,9 @@ internal sealed partial class SessionRouter(
         {
             foreach (var root in request.Leased ?? [])
                 outbox.Add(new StoreWrite(StoreWriteKind.Release, root, Lease: request.LeaseOf(replica.Id)));
+            request.RenameLease(replica.Id);
             request.Leased?.Clear();
             request.LeasedIn = null;
-            request.RenameLease();
             if (request.TakeShared() is { } lease)
                 leases.Leave(lease);
         }

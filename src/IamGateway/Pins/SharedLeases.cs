@@ -12,19 +12,19 @@ namespace IamGateway.Pins;
 /// </summary>
 internal sealed class SharedLeases : BackgroundService
 {
-    /// <summary>How long a lease is kept after it was asked for.</summary>
-    public static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(2);
-
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private const int ManyClaims = 20;
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
     private readonly ConcurrentQueue<SharedLease> _byAge = new();
+    private readonly Queue<(SharedLease Lease, long Mark)> _over = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly IPinStore _store;
     private readonly StoreOutbox _outbox;
     private readonly Replica _replica;
     private readonly TestOnlyOptions _testOnly;
     private readonly TimeProvider _time;
+    private volatile bool _hasEnded;
     private long _countedSince;
     private int _claims;
     private bool _isBusy;
@@ -33,9 +33,16 @@ internal sealed class SharedLeases : BackgroundService
         IPinStore store, StoreOutbox outbox, Replica replica, GatewaySettings settings, TimeProvider time)
     {
         (_store, _outbox, _replica, _testOnly, _time) = (store, outbox, replica, settings.Options.TestOnly, time);
+        KeptFor = settings.Options.TestOnly.LeasesKeptFor ?? TimeFor(settings.Options.Migration.MaxWait);
         _countedSince = time.GetTimestamp();
         replica.Adopted += Wake;
     }
+
+    /// <summary>How long a lease is kept after it was asked for; zero: none is.</summary>
+    public TimeSpan KeptFor { get; }
+
+    /// <summary>Who must move the session and comes through another replica waits for MaxWait at the most.</summary>
+    internal static TimeSpan TimeFor(TimeSpan maxWait) => maxWait / 2 < Longest ? maxWait / 2 : Longest;
 
     /// <summary>
     /// Puts a request under the lease of its session. False: there is none to share, and the store is to be asked.
@@ -48,7 +55,7 @@ internal sealed class SharedLeases : BackgroundService
         && (_testOnly.LeasesKeptFor is not null || _store.IsAnswering) && !IsOld(lease);
 
     private bool IsOld(SharedLease lease) =>
-        _time.GetElapsedTime(lease.TakenAt) >= (_testOnly.LeasesKeptFor ?? KeptFor);
+        _time.GetElapsedTime(lease.TakenAt) >= KeptFor;
 
     /// <summary>
     /// Before a session is asked for: its lease is let go, and if nothing is under it, the claim is to name it as the
@@ -65,12 +72,13 @@ internal sealed class SharedLeases : BackgroundService
     /// <summary>Keeps a lease that a request holds, if that is worth it; null: it is the request's own.</summary>
     public SharedLease? Keep(RoutingView view, SessionKey root, LeaseId id, int ordinal, long takenAt)
     {
-        if (!IsBusy() || !ReferenceEquals(view, _replica.View))
+        if (_hasEnded || KeptFor == TimeSpan.Zero || !IsBusy() || !ReferenceEquals(view, _replica.View))
             return null;
         var lease = new SharedLease(view, root, id, ordinal, takenAt);
         if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
             return null;
         _byAge.Enqueue(lease);
+        // Of several that come at once it is one.
         if (_byAge.TryPeek(out var first) && ReferenceEquals(first, lease))
             Wake();
         return lease;
@@ -113,29 +121,28 @@ internal sealed class SharedLeases : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var over = new List<SharedLease>();
         try
         {
             while (true)
             {
-                await _wake.WaitAsync(_byAge.IsEmpty ? Timeout.InfiniteTimeSpan : Step, stoppingToken);
-                TakeOver(over);
-                if (over.Count == 0)
-                    continue;
+                var isIdle = _byAge.IsEmpty && _over.Count == 0;
+                await _wake.WaitAsync(isIdle ? Timeout.InfiniteTimeSpan : Step, stoppingToken);
+                TakeOver();
                 // Until their release is in the store a claim names them.
-                await _outbox.FlushAsync(stoppingToken);
-                foreach (var lease in over)
-                    _kept.TryRemove(KeyValuePair.Create(lease.Root, lease));
-                over.Clear();
+                while (_over.TryPeek(out var next) && _outbox.IsThrough(next.Mark))
+                    _kept.TryRemove(KeyValuePair.Create(next.Lease.Root, _over.Dequeue().Lease));
             }
         }
         catch (OperationCanceledException)
         {
-            // What is left ends with the registration.
+            // The registration may go on counting after this process, for what instances are still working on.
+            _hasEnded = true;
+            while (_byAge.TryDequeue(out var lease))
+                GiveBack(lease);
         }
     }
 
-    private void TakeOver(List<SharedLease> over)
+    private void TakeOver()
     {
         var view = _replica.View;
         while (_byAge.TryPeek(out var lease)
@@ -144,7 +151,7 @@ internal sealed class SharedLeases : BackgroundService
         {
             _byAge.TryDequeue(out _);
             GiveBack(lease);
-            over.Add(lease);
+            _over.Enqueue((lease, _outbox.Mark()));
         }
     }
 

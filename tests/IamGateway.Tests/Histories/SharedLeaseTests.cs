@@ -64,35 +64,6 @@ public sealed class SharedLeaseTests
         Assert.Null(await site.SendAsync(site.A, "/", "s"));
     }
 
-    // MaxWait is 300 ms here.
-    [Fact]
-    public async Task IdleUnderAKeptLease_ItsVersionIsGone_MovesThroughAnotherReplica()
-    {
-        await using var site = await KeepingAsync("00:00:02");
-        await KeptAsync(site);
-        await TwoReplicas.SettleAsync(site.A);
-
-        await site.StopAsync(0);
-
-        Assert.Equal("8.3.0", await site.SendAsync(site.B, "/", "s"));
-    }
-
-    // The same without a kept lease.
-    [Fact]
-    public async Task Idle_ItsVersionIsGone_MovesThroughAnotherReplica()
-    {
-        await using var site = await TwoReplicas.StartAsync();
-        await site.SendAsync(site.A, "/?set=s");
-        await site.ActivateAsync();
-        await TwoReplicas.SeesAsync(site.B, site.A);
-        Assert.Equal("8.2.1", await site.SendAsync(site.A, "/", "s"));
-        await TwoReplicas.SettleAsync(site.A);
-
-        await site.StopAsync(0);
-
-        Assert.Equal("8.3.0", await site.SendAsync(site.B, "/", "s"));
-    }
-
     private static Task<TwoReplicas> KeepingAsync(string time, params (string, string)[] options) =>
         TwoReplicas.StartAsync(null, [("TestOnly:LeasesKeptFor", time), .. options]);
 

@@ -131,13 +131,6 @@ internal sealed class TwoReplicas : IAsyncDisposable
         await gateway.Service<StoreOutbox>().FlushAsync(CancellationToken.None);
     }
 
-    public async Task StopAsync(int instance)
-    {
-        var stopped = _instances[instance];
-        _instances.RemoveAt(instance);
-        await stopped.DisposeAsync();
-    }
-
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();

@@ -41,13 +41,20 @@ public sealed class SharedLeasesTests : IAsyncLifetime
         Assert.False(_leases.TryEnter(View, Some.Key(2), out _));
     }
 
+    [Theory]
+    [InlineData(5000, 2000)]
+    [InlineData(300, 150)]
+    [InlineData(0, 0)]
+    public void TimeFor_IsLessThanOthersWait(int maxWait, int expected) => Assert.Equal(
+        TimeSpan.FromMilliseconds(expected), SharedLeases.TimeFor(TimeSpan.FromMilliseconds(maxWait)));
+
     [Fact]
     public void TryEnter_AfterItsTime_AsksAnew()
     {
         MakeBusy();
         Keep(Session, 100);
 
-        _time.Advance(SharedLeases.KeptFor - TimeSpan.FromMilliseconds(1));
+        _time.Advance(_leases.KeptFor - TimeSpan.FromMilliseconds(1));
         Assert.True(_leases.TryEnter(View, Session, out _));
         _time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.False(_leases.TryEnter(View, Session, out _));
@@ -126,8 +133,8 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     {
         MakeBusy();
         await _leases.StartAsync(TestContext.Current.CancellationToken);
-        _time.Advance(SharedLeases.KeptFor);
-        for (var round = 1; round <= 150; round++)
+        _time.Advance(_leases.KeptFor);
+        for (var round = 1; round <= 15; round++)
         {
             var before = _rig.Outbox.Mark();
             var ready = 0;
@@ -151,14 +158,14 @@ public sealed class SharedLeasesTests : IAsyncLifetime
             other.Start();
             KeepOne(0);
             other.Join();
-            _time.Advance(SharedLeases.KeptFor);
+            _time.Advance(_leases.KeptFor);
             var patience = System.Diagnostics.Stopwatch.StartNew();
             while (_rig.Outbox.Mark() < before + 2)
             {
                 Assert.True(patience.Elapsed < TimeSpan.FromSeconds(10), $"not given back in round {round}");
                 await Task.Delay(5, TestContext.Current.CancellationToken);
             }
-            // until it sleeps without a time-out
+            // Until it sleeps without a time-out.
             await Task.Delay(150, TestContext.Current.CancellationToken);
         }
     }

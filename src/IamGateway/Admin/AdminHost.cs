@@ -73,7 +73,7 @@ internal sealed class AdminHost(
         builder.Services.AddSingleton<ConsoleFiles>();
         builder.Services.AddSingleton<ConsoleTokens>();
         builder.Services.AddSingleton<AdminPeers>();
-        builder.Services.AddSingleton<LoginThrottle>();
+        builder.Services.AddSingleton<CredentialThrottle>();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             o.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(
@@ -89,6 +89,7 @@ internal sealed class AdminHost(
         _app.UseStatusCodePages(AdminProblems.WriteStatusAsync);
         _app.UseOwnPageOnly();
         _app.UseAuthentication();
+        _app.UseCredentialThrottle();
         _app.UseAuthorization();
         _app.MapOpenApi("/openapi/v1.json").AllowAnonymous();
         _app.MapMetrics("/metrics", metrics.Registry).AllowAnonymous();

@@ -38,7 +38,7 @@ internal static class ConsoleLoginApi
     }
 
     private static async Task<IResult> LogInAsync(
-        GatewaySettings settings, AdminPeers peers, LoginThrottle throttle, HttpContext http)
+        GatewaySettings settings, AdminPeers peers, CredentialThrottle throttle, HttpContext http)
     {
         var (body, problem) = await AdminBody.ReadAsync<LoginBody>(http);
         if (problem is not null)
@@ -50,23 +50,15 @@ internal static class ConsoleLoginApi
             return refusal;
         if (body!.Key is not { Length: > 0 and <= 512 } presented)
             return AdminProblems.BadField("key is missing; send an API key of at most 512 characters.");
-        var client = peers.ClientOf(http);
-        if (throttle.Begin(client) is { } wait)
-        {
-            http.Response.Headers.RetryAfter = $"{Math.Ceiling(wait.TotalSeconds)}";
-            return AdminProblems.Of(
-                429, "too_many_logins",
-                $"Too many keys that are not known came from here; try again in {Math.Ceiling(wait.TotalSeconds)} s.");
-        }
-
-        if (ApiKeyHandler.Find(settings.Options.Admin.ApiKeys, presented) is not { } key
-            || !ConsoleHandler.TrySignIn(http, ConsoleTokens.ApiKeySource, key.Name!, key.Role!))
+        var key = ApiKeyHandler.Find(settings.Options.Admin.ApiKeys, presented);
+        if (throttle.Judge(peers.ClientOf(http), isWrong: key is null) is { } wait)
+            return CredentialThrottling.Refuse(http, wait);
+        if (key is null || !ConsoleHandler.TrySignIn(http, ConsoleTokens.ApiKeySource, key.Name!, key.Role!))
         {
             return AdminProblems.Of(
                 401, "unauthorized", "No such API key is configured; look for a mistyped character.");
         }
 
-        throttle.Succeeded(client);
         return Results.Ok(new MeReply(key.Name!, key.Role!));
     }
 }

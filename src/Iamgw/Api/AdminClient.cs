@@ -8,6 +8,9 @@ namespace Iamgw.Api;
 internal sealed class AdminClient : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
+    // A stream has a sign of life every 15 seconds; without any for so long the network has lost it.
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(1);
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
 
@@ -122,13 +125,15 @@ internal sealed class AdminClient : IDisposable
     }
 
     // A stream that breaks off has ended; the reader connects anew.
-    private static async Task<string?> ReadLineAsync(StreamReader reader, CancellationToken cancellation)
+    private async Task<string?> ReadLineAsync(StreamReader reader, CancellationToken cancellation)
     {
+        using var silence = new CancellationTokenSource(Silence, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, silence.Token);
         try
         {
-            return await reader.ReadLineAsync(cancellation);
+            return await reader.ReadLineAsync(either.Token);
         }
-        catch (Exception e) when (e is IOException or HttpRequestException)
+        catch (Exception e) when (IsUnreachable(e, cancellation))
         {
             return null;
         }

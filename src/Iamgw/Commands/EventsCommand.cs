@@ -1,82 +1,108 @@
 using System.CommandLine;
 using System.Text.Json;
 using Iamgw.Api;
+using Iamgw.Events;
 using Spectre.Console;
 
 namespace Iamgw.Commands;
 
 internal static class EventsCommand
 {
-    private const int Page = 500;
     private const int Usual = 50;
 
     public static Command Of(Verbs verbs)
     {
+        var all = new Option<bool>("--all", "-a") { Description = "All events that are kept, or all after --after" };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on and show events as they happen" };
-        var after = new Option<string?>("--after") { Description = "Only events after this one", HelpName = "ID" };
-        var limit = new Option<int>("--limit")
+        var output = new Option<string?>("--output", "-o")
         {
-            Description = $"At most so many, up to {Page}",
+            Description = "Append all events to a file, one a line as JSON; go on after the last one in it",
+            HelpName = "FILE",
+        };
+        var after = new Option<string?>("--after") { Description = "Only events after this one", HelpName = "ID" };
+        var limit = new Option<int?>("--limit")
+        {
+            Description = $"At most so many, up to {EventReader.Page} [default: {Usual}]",
             HelpName = "N",
-            DefaultValueFactory = _ => Usual,
         };
         return verbs.Command(
-            "events", "Show the audit log: who did what, when, with which result",
+            "events", "Show or export the audit log: who did what, when, with which result",
             (call, cancellation) => RunAsync(
-                call, call.Value(follow), call.Value(after), call.Value(limit), cancellation),
-            follow, after, limit);
+                call,
+                new Asked(
+                    call.Value(all), call.Value(follow), call.Value(output), call.Value(after), call.Value(limit)),
+                cancellation),
+            all, follow, output, after, limit);
     }
 
-    private static async Task<int> RunAsync(
-        Call call, bool follow, string? after, int limit, CancellationToken cancellation)
+    private sealed record Asked(bool All, bool Follow, string? Output, string? After, int? Limit);
+
+    private static Task<int> RunAsync(Call call, Asked asked, CancellationToken cancellation)
     {
-        if (limit is < 1 or > Page)
-            throw new Failure(ExitCode.Usage, $"--limit must be a number from 1 to {Page}.");
-        var query = after is null ? "" : $"&after={AdminClient.Part(after)}";
-        var answer = await call.Client.GetAsync($"api/v1/events?limit={limit}{query}", cancellation);
-        var events = answer.Read<List<JsonElement>>();
-        if (call.IsJson && !follow)
+        if (asked.Limit is < 1 or > EventReader.Page)
+            throw new Failure(ExitCode.Usage, $"--limit must be a number from 1 to {EventReader.Page}.");
+        if (asked is { Limit: not null } and ({ All: true } or { Output: not null }))
+            throw new Failure(ExitCode.Usage, "--limit does not go with all events; leave it out.");
+        if (asked.Output is not null)
+            return ExportAsync(call, asked, asked.Output, cancellation);
+        return asked.All ? ShowAllAsync(call, asked, cancellation) : ShowPageAsync(call, asked, cancellation);
+    }
+
+    private static async Task<int> ShowPageAsync(Call call, Asked asked, CancellationToken cancellation)
+    {
+        var query = asked.After is null ? "" : $"&after={AdminClient.Part(asked.After)}";
+        var answer = await call.Client.GetAsync($"api/v1/events?limit={asked.Limit ?? Usual}{query}", cancellation);
+        var lines = answer.Read<List<JsonElement>>().Select(EventReader.Line).ToList();
+        if (call.IsJson && !asked.Follow)
         {
             call.Print(answer);
             return ExitCode.Ok;
         }
 
-        foreach (var e in events)
-            Write(call, e.GetRawText());
-        return follow
-            ? await FollowAsync(call, events.Count > 0 ? Id(events[^1].GetRawText()) : after, cancellation)
-            : ExitCode.Ok;
-    }
-
-    // The gateway may be restarted meanwhile; it is asked for what came after the last event seen.
-    private static async Task<int> FollowAsync(Call call, string? after, CancellationToken cancellation)
-    {
-        var seen = call.Time.GetTimestamp();
-        while (true)
+        lines.ForEach(l => Write(call, l));
+        if (asked.Follow)
         {
-            try
-            {
-                await foreach (var e in call.Client.EventsAsync(after, cancellation))
-                {
-                    after = Id(e) ?? after;
-                    Write(call, e);
-                }
-
-                seen = call.Time.GetTimestamp();
-            }
-            catch (Failure failure) when (failure.ExitCode is ExitCode.Unreachable or ExitCode.Refused
-                && call.Time.GetElapsedTime(seen) < call.Surroundings.Patience)
-            {
-                // It is tried again until patience ends.
-            }
-
-            await Task.Delay(call.Surroundings.Refresh, call.Time, cancellation);
+            var last = lines.Count > 0 ? EventReader.PlaceOf(lines[^1]) : null;
+            await new EventReader(call, last ?? From(asked), l => Write(call, l)).FollowAsync(cancellation);
         }
+
+        return ExitCode.Ok;
     }
 
-    private static string? Id(string json) => new Answer(200, json, true).Read<Event>().Id;
+    private static async Task<int> ShowAllAsync(Call call, Asked asked, CancellationToken cancellation)
+    {
+        var reader = new EventReader(call, From(asked), l => Write(call, l));
+        await reader.ReadAsync(cancellation);
+        if (asked.Follow)
+            await reader.FollowAsync(cancellation);
+        return ExitCode.Ok;
+    }
 
-    // With --json one event a line, whatever the API's spaces are.
+    private static async Task<int> ExportAsync(
+        Call call, Asked asked, string path, CancellationToken cancellation)
+    {
+        using var file = EventFile.Open(path);
+        if (file.Last is not null && asked.After is not null)
+        {
+            throw new Failure(
+                ExitCode.Usage,
+                $"'{Show.Clean(path)}' has events already and goes on after the last one; leave --after out.");
+        }
+
+        var reader = new EventReader(call, file.Last ?? From(asked), file.Write);
+        await reader.ReadAsync(cancellation);
+        call.Say(
+            $"{Show.Count(reader.Count)} events written to {Show.Safe(path)}"
+            + (reader.Place == EventPlace.Start ? "." : $"; the last one in it is {Show.Safe(reader.Place.Id)}."));
+        call.Surroundings.Out.Flush();
+        if (asked.Follow)
+            await reader.FollowAsync(cancellation);
+        return ExitCode.Ok;
+    }
+
+    private static EventPlace From(Asked asked) =>
+        asked.After is { } after ? new EventPlace(after, null) : EventPlace.Start;
+
     private static void Write(Call call, string json)
     {
         if (call.IsJson)

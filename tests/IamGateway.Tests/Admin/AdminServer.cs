@@ -19,6 +19,8 @@ public sealed class AdminServer : IAsyncLifetime
 
     internal Gateway Gateway { get; private set; } = null!;
 
+    internal TimeProvider? Time { get; init; }
+
     /// <summary>What the fixture sets beside the defaults, before it starts.</summary>
     internal Dictionary<string, string?> Settings { get; } = new()
     {
@@ -56,7 +58,7 @@ public sealed class AdminServer : IAsyncLifetime
         var state = new MemorySessionState();
         _instances.Add(await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.2.1", Name = "old" }, state));
         _instances.Add(await DemoIamInstance.StartAsync(new DemoIamOptions { Version = "8.3.0", Name = "new" }, state));
-        Gateway = await Gateway.StartAsync(_instances, Settings);
+        Gateway = await Gateway.StartAsync(_instances, Settings, Time);
     }
 
     internal Uri AddressOf(string instance) => _instances.Single(i => i.Name == instance).Address;

@@ -108,6 +108,8 @@ public sealed class CommandTests : IAsyncLifetime
     [InlineData("sessions lookup the-handle")]
     [InlineData("sessions lookup")]
     [InlineData("events --limit 501")]
+    [InlineData("events --all --limit 5")]
+    [InlineData("events --output /nonexistent/audit.jsonl")]
     [InlineData("status --api-key secret")]
     [InlineData("bogus")]
     [InlineData("completion")]

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using DemoIam;
 using IamGateway.Configuration;
+using IamGateway.Tests.Secrecy;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace IamGateway.Tests.Servers;
@@ -42,8 +43,14 @@ internal sealed class Gateway : IAsyncDisposable
         TimeProvider? time = null, Action<IServiceCollection>? replaceServices = null)
     {
         var problems = new ConfigurationProblems();
-        var running = await GatewayHost.StartAsync(
-            Arguments(instances, settings), problems, time ?? TimeProvider.System, replaceServices);
+        var arguments = Arguments(instances, settings);
+        SecrecyRun.Places.Configuration(arguments);
+        var log = SecrecyRun.Outputs.Of("log");
+        var running = await GatewayHost.StartAsync(arguments, problems, time ?? TimeProvider.System, services =>
+        {
+            LoggedOutput.Add(services, log);
+            replaceServices?.Invoke(services);
+        });
         return new Gateway(running ?? throw new InvalidOperationException(string.Join('\n', problems.Lines)));
     }
 
@@ -108,6 +115,7 @@ internal sealed class Gateway : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Admin.Dispose();
+        await SecrecyRun.AskAsync(AdminAddress);
         await _running.DisposeAsync();
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using IamGateway.Tests.Secrecy;
 
 namespace IamGateway.Tests.Servers;
 
@@ -8,7 +9,10 @@ internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly StringBuilder _output = new();
 
-    private ServerProcess(Process process) => Process = process;
+    private readonly WatchedProcess _watched;
+    private bool _isStopped;
+
+    private ServerProcess(Process process, WatchedProcess watched) => (Process, _watched) = (process, watched);
 
     public Process Process { get; }
 
@@ -22,8 +26,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     public static ServerProcess Start(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
+        var watched = new WatchedProcess(program, arguments, environment);
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
@@ -34,7 +39,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             start.Environment[name] = value;
         var process = System.Diagnostics.Process.Start(start)
             ?? throw new InvalidOperationException($"{program} did not start.");
-        var server = new ServerProcess(process);
+        var server = new ServerProcess(process, watched);
         process.OutputDataReceived += (_, e) => server.Append(e.Data);
         process.ErrorDataReceived += (_, e) => server.Append(e.Data);
         process.BeginOutputReadLine();
@@ -46,6 +51,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (line is null)
             return;
+        _watched.Printed(line);
         lock (_output)
             _output.AppendLine(line);
     }
@@ -64,6 +70,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public async Task SignalAsync(string signal)
     {
+        _isStopped = signal == "STOP" || _isStopped && signal != "CONT";
         using var kill = System.Diagnostics.Process.Start("kill", [$"-{signal}", $"{Process.Id}"]);
         await kill.WaitForExitAsync();
     }
@@ -71,7 +78,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!Process.HasExited)
+        {
+            if (!_isStopped)
+                await _watched.EndsAsync();
             Process.Kill(entireProcessTree: true);
+        }
+
         await Process.WaitForExitAsync();
         Process.Dispose();
     }

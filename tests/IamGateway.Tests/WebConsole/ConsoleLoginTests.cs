@@ -1,4 +1,5 @@
 using System.Net;
+using IamGateway.Admin;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Servers;
 using IamGateway.WebConsole;
@@ -58,7 +59,7 @@ public sealed class ConsoleLoginTests(AdminServer server) : IClassFixture<AdminS
     {
         await using var own = await AdminServer.StartAsync();
         using var client = new ConsoleClient(own.Gateway.AdminAddress);
-        for (var i = 0; i < LoginThrottle.MaxFailures; i++)
+        for (var i = 0; i < CredentialThrottle.MaxFailures; i++)
         {
             using var wrong = await client.TryLogInAsync("key-of-nobody");
             Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);

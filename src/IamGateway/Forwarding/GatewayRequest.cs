@@ -106,7 +106,8 @@ internal sealed partial class GatewayRequest
     public ITimer? Timer { get; set; }
 
     /// <summary>
-    /// Its answer may be one that has no end of its own and may be silent for long: it asks for an upgrade or for events.
+    /// Its answer may be one that has no end of its own and may be silent for long: it asks for an upgrade or for
+    /// events.
     /// </summary>
     public bool MayLast { get; set; }
 

@@ -2,7 +2,9 @@ using System.Net.Sockets;
 
 namespace IamGateway.Instances;
 
-/// <summary>Lets the system notice, by probes of TCP (RFC 9293, section 3.8.4), that the other end has gone silently.</summary>
+/// <summary>
+/// Lets the system notice, by probes of TCP (RFC 9293, section 3.8.4), that the other end has gone silently.
+/// </summary>
 internal static class KeepAlive
 {
     private const int IdleSeconds = 60;

@@ -66,7 +66,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     public RedisChannel Channel => RedisChannel.Literal(KeyPrefix + ":routing");
 
     /// <summary>It has answered within the last tenth of a second, and nothing has failed since.</summary>
-    public bool IsAnswering => Volatile.Read(ref _answeredAt) is not 0 and var at && _time.GetElapsedTime(at) < AnswersFor;
+    public bool IsAnswering =>
+        Volatile.Read(ref _answeredAt) is not 0 and var at && _time.GetElapsedTime(at) < AnswersFor;
 
     public bool IsOpen => Volatile.Read(ref _failures) >= FailuresToOpen;
 

@@ -5,8 +5,8 @@ namespace IamGateway.Pins;
 /// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
 /// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease;
 /// "N": nobody saw the session begin, and it was not used again yet). Without leases, when nobody waits, it is a number
-/// of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"), pin (3), bucket (4), generation (11). A record names
-/// the generation by its tag, read as a number.
+/// of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"), pin (3), bucket (4), generation (11). A record
+/// names the generation by its tag, read as a number.
 /// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
 /// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
@@ -59,8 +59,8 @@ internal sealed partial class RedisPinStore
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
     // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
-    // 26 former lease or empty; in the last place, as of every script that begins with Prelude, the generation as records
-    // name it.
+    // 26 former lease or empty; in the last place, as of every script that begins with Prelude, the generation as
+    // records name it.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end

@@ -84,7 +84,8 @@ internal sealed partial class SteadyLoad : IAsyncDisposable
     private static partial Regex MostPattern();
 
     // Some are on their way when the time is over.
-    [GeneratedRegex(@"requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, \d+ timeout")]
+    [GeneratedRegex(
+        @"requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, \d+ timeout")]
     private static partial Regex CountsPattern();
 
     [GeneratedRegex(@"status codes: .*")]

@@ -16,7 +16,8 @@ internal sealed class LoggedOutput(Output output) : ILoggerProvider, ISupportExt
         services.PostConfigure<LoggerFilterOptions>(options =>
         {
             // A rule for one provider goes before those for all, so that what is said of categories is said again.
-            foreach (var rule in options.Rules.Where(r => r is { ProviderName: null, CategoryName: not null }).ToArray())
+            var rules = options.Rules.Where(r => r is { ProviderName: null, CategoryName: not null });
+            foreach (var rule in rules.ToArray())
                 options.AddFilter<LoggedOutput>(rule.CategoryName, rule.LogLevel ?? LogLevel.Trace);
             options.AddFilter<LoggedOutput>(null, LogLevel.Information);
         });

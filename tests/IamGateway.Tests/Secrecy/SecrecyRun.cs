@@ -37,7 +37,7 @@ public sealed class SecrecyRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks a gateway for what it tells about itself before it ends; one that does not answer has nothing.</summary>
+    /// <summary>Asks a gateway that is about to end for what it tells about itself.</summary>
     internal static async Task AskAsync(Uri admin)
     {
         using var client = new HttpClient { BaseAddress = admin, Timeout = TimeSpan.FromSeconds(2) };

@@ -24,7 +24,7 @@ internal sealed partial class SecretPlaces(Secrets secrets)
     /// <summary>User, if there is one, and password of stores.</summary>
     public ConcurrentDictionary<(string? User, string Password), byte> Stores { get; } = new();
 
-    /// <summary>What a gateway is started with: its secrets, and the names under which clients will send theirs.</summary>
+    /// <summary>What a gateway is started with: its secrets, and under which names clients send theirs.</summary>
     public void Configuration(string[] arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var settings = (environment ?? new Dictionary<string, string?>())
@@ -147,7 +147,8 @@ internal sealed partial class SecretPlaces(Secrets secrets)
         RegexOptions.IgnoreCase)]
     private static partial Regex SecretKey();
 
-    [GeneratedRegex(@"^IamGateway:Sessions:\d+:(Query|Form|Header|LocationQuery|LocationFragment|JsonField|FormPostField)$",
+    [GeneratedRegex(
+        @"^IamGateway:Sessions:\d+:(Query|Form|Header|Location(Query|Fragment)|JsonField|FormPostField)$",
         RegexOptions.IgnoreCase)]
     private static partial Regex NameKey();
 }

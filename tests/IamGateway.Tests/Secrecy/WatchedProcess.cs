@@ -1,6 +1,6 @@
 namespace IamGateway.Tests.Secrecy;
 
-/// <summary>What a program that a test starts means to the search for secrets: a gateway, a store, or nothing.</summary>
+/// <summary>What a program that a test starts is to the search for secrets: a gateway, a store, or nothing.</summary>
 internal sealed class WatchedProcess
 {
     private const string AdminUrl = "--Kestrel:Endpoints:Admin:Url=";

@@ -8,8 +8,8 @@ namespace IamGateway.Tests.Histories;
 
 /// <summary>
 /// An IAM whose requests take as long as the test wants, and that records them. The query says what a request does:
-/// <c>set</c> hands out that session cookie, <c>says</c> is the version that the answer names, <c>gate</c> makes it wait
-/// for <see cref="Open"/>, with <c>stream</c> only after the first byte of its answer.
+/// <c>set</c> hands out that session cookie, <c>says</c> is the version that the answer names, <c>gate</c> makes it
+/// wait for <see cref="Open"/>, with <c>stream</c> only after the first byte of its answer.
 /// </summary>
 internal sealed class GatedIam
 {

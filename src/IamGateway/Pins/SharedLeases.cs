@@ -12,8 +12,8 @@ namespace IamGateway.Pins;
 /// </summary>
 internal sealed class SharedLeases : BackgroundService
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private const int ManyClaims = 20;
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
     private readonly ConcurrentQueue<SharedLease> _byAge = new();
@@ -54,8 +54,7 @@ internal sealed class SharedLeases : BackgroundService
         (ReferenceEquals(lease.View, view) || _testOnly.IsOff(ProtocolRule.SharedLease))
         && (_testOnly.LeasesKeptFor is not null || _store.IsAnswering) && !IsOld(lease);
 
-    private bool IsOld(SharedLease lease) =>
-        _time.GetElapsedTime(lease.TakenAt) >= KeptFor;
+    private bool IsOld(SharedLease lease) => _time.GetElapsedTime(lease.TakenAt) >= KeptFor;
 
     /// <summary>
     /// Before a session is asked for: its lease is let go, and if nothing is under it, the claim is to name it as the

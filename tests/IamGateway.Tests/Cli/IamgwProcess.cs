@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Cli;
@@ -52,7 +51,6 @@ internal static class IamgwProcess
             throw new InvalidOperationException($"It is still running: {await output}{await errors}");
         }
 
-        SecrecyRun.Outputs.Of("output of iamgw").Write(await output + await errors);
         return new IamgwResult(process.ExitCode, await output, await errors);
     }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using IamGateway.Tests.Secrecy;
 using Iamgw;
 
 namespace IamGateway.Tests.Cli;
@@ -50,7 +49,6 @@ internal sealed class IamgwRun
             Refresh = TimeSpan.FromMilliseconds(5),
             Patience = Patience,
         });
-        SecrecyRun.Outputs.Of("output of iamgw").Write(Printed + errors);
         return new IamgwResult(code, Printed, errors.ToString());
     }
 

@@ -4,7 +4,6 @@ using System.Text;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Edge;
 using IamGateway.Tests.Rollouts;
-using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 using IamGateway.Tests.Startup;
 using StackExchange.Redis;
@@ -26,7 +25,6 @@ public sealed class RedisAccessTests : IDisposable
         var file = Path.Combine(_folder.FullName, "users.acl");
         var users = Repository.Read("config/redis/users.acl").Replace("#HEX", $"#{hash}", StringComparison.Ordinal);
         await File.WriteAllTextAsync(file, $"{users}user auditor on nopass ~* &* +@all\n");
-        SecrecyRun.Places.Stores.TryAdd(("auditor", "any"), 0);
         var redis = new RedisServer { Options = ["--aclfile", file] };
         await redis.StartAsync();
         return redis;

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using DemoIam;
 using IamGateway.Configuration;
-using IamGateway.Tests.Secrecy;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace IamGateway.Tests.Servers;
@@ -43,14 +42,8 @@ internal sealed class Gateway : IAsyncDisposable
         TimeProvider? time = null, Action<IServiceCollection>? replaceServices = null)
     {
         var problems = new ConfigurationProblems();
-        var arguments = Arguments(instances, settings);
-        SecrecyRun.Places.Configuration(arguments);
-        var log = SecrecyRun.Outputs.Of("log");
-        var running = await GatewayHost.StartAsync(arguments, problems, time ?? TimeProvider.System, services =>
-        {
-            LoggedOutput.Add(services, log);
-            replaceServices?.Invoke(services);
-        });
+        var running = await GatewayHost.StartAsync(
+            Arguments(instances, settings), problems, time ?? TimeProvider.System, replaceServices);
         return new Gateway(running ?? throw new InvalidOperationException(string.Join('\n', problems.Lines)));
     }
 
@@ -115,7 +108,6 @@ internal sealed class Gateway : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Admin.Dispose();
-        await SecrecyRun.AskAsync(AdminAddress);
         await _running.DisposeAsync();
     }
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using IamGateway.Tests.Secrecy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -11,7 +10,6 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly StringBuilder _received = new();
-    private readonly Output _output = SecrecyRun.Outputs.Of("traces");
 
     private OtlpReceiver(WebApplication app) => _app = app;
 
@@ -47,10 +45,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         using var body = new MemoryStream();
         await request.Body.CopyToAsync(body);
-        var text = Encoding.Latin1.GetString(body.ToArray());
-        _output.Write(text);
         lock (_received)
-            _received.Append(text).Append('\n');
+            _received.Append(Encoding.Latin1.GetString(body.ToArray())).Append('\n');
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using IamGateway.Tests.Secrecy;
 
 namespace IamGateway.Tests.Servers;
 
@@ -9,10 +8,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly StringBuilder _output = new();
 
-    private readonly WatchedProcess _watched;
-    private bool _isStopped;
-
-    private ServerProcess(Process process, WatchedProcess watched) => (Process, _watched) = (process, watched);
+    private ServerProcess(Process process) => Process = process;
 
     public Process Process { get; }
 
@@ -26,9 +22,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     public static ServerProcess Start(
-        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
-        var watched = new WatchedProcess(program, arguments, environment);
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
@@ -39,7 +34,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             start.Environment[name] = value;
         var process = System.Diagnostics.Process.Start(start)
             ?? throw new InvalidOperationException($"{program} did not start.");
-        var server = new ServerProcess(process, watched);
+        var server = new ServerProcess(process);
         process.OutputDataReceived += (_, e) => server.Append(e.Data);
         process.ErrorDataReceived += (_, e) => server.Append(e.Data);
         process.BeginOutputReadLine();
@@ -51,7 +46,6 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (line is null)
             return;
-        _watched.Printed(line);
         lock (_output)
             _output.AppendLine(line);
     }
@@ -70,7 +64,6 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public async Task SignalAsync(string signal)
     {
-        _isStopped = signal == "STOP" || _isStopped && signal != "CONT";
         using var kill = System.Diagnostics.Process.Start("kill", [$"-{signal}", $"{Process.Id}"]);
         await kill.WaitForExitAsync();
     }
@@ -78,12 +71,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!Process.HasExited)
-        {
-            if (!_isStopped)
-                await _watched.EndsAsync();
             Process.Kill(entireProcessTree: true);
-        }
-
         await Process.WaitForExitAsync();
         Process.Dispose();
     }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Startup;
@@ -41,9 +40,7 @@ internal static class GatewayProcess
     public static async Task<(int ExitCode, string[] Errors, string Output)> RunAsync(
         IEnumerable<string> arguments, params (string Key, string? Value)[] environment)
     {
-        string[] line = [Program, .. arguments];
-        var watched = new WatchedProcess("dotnet", line, Environment(environment));
-        var start = new ProcessStartInfo("dotnet", line)
+        var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -65,7 +62,6 @@ internal static class GatewayProcess
             throw new InvalidOperationException($"The gateway is still running: {await output}{await errors}");
         }
 
-        watched.Printed(await errors + await output);
         return (process.ExitCode, (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries), await output);
     }
 

@@ -27,10 +27,13 @@ internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
         .. settings.Options.Edge.RemoveHeaders,
     ];
 
-    private readonly string[] _cookies = [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies];
+    private readonly string[] _cookies = Cookies(settings);
 
     private readonly SearchValues<string> _anyCookie = SearchValues.Create(
-        [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies], StringComparison.OrdinalIgnoreCase);
+        Cookies(settings), StringComparison.OrdinalIgnoreCase);
+
+    private static string[] Cookies(GatewaySettings settings) =>
+        [EnvironmentCookies, .. settings.Options.Edge.RemoveCookies];
 
     public static void RemoveReplaced(HttpContext http)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using IamGateway.Configuration;
 using IamGateway.Instances;
@@ -17,6 +18,9 @@ namespace IamGateway.Forwarding;
 internal sealed partial class OpenConnections : IDisposable
 {
     private const string EventType = "text/event-stream";
+    private static readonly SearchValues<string> Events = SearchValues.Create(
+        [EventType], StringComparison.OrdinalIgnoreCase);
+
     private readonly Lock _lock = new();
     private readonly HashSet<LastingStream> _open = [];
     private readonly Replica _replica;
@@ -54,7 +58,7 @@ internal sealed partial class OpenConnections : IDisposable
             return true;
         foreach (var accepted in http.Request.Headers.Accept)
         {
-            if (accepted?.Contains(EventType, StringComparison.OrdinalIgnoreCase) == true)
+            if (accepted.AsSpan().ContainsAny(Events))
                 return true;
         }
 

@@ -21,7 +21,7 @@ internal sealed partial class InstanceTruth(
     GatewayMetrics metrics, TimeProvider time, ILogger<InstanceTruth> logger)
     : BackgroundService
 {
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeUp _wake = new();
     private readonly Channel<Found> _found = Channel.CreateBounded<Found>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest });
 
@@ -108,13 +108,13 @@ internal sealed partial class InstanceTruth(
             return;
         Log.HeldBack(logger, id, problem);
         _found.Writer.TryWrite(new Found("instance.contradicted", id, believed, reported, null));
-        Wake();
+        _wake.Call();
     }
 
     /// <summary>The first round is over before the proxy listens, so that what is there can be used.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        instances.Changed += Wake;
+        instances.Changed += _wake.Call;
         if (probe.IsConfigured)
             await ProbeAllAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
@@ -132,7 +132,8 @@ internal sealed partial class InstanceTruth(
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
             await Task.WhenAny(
-                _wake.WaitAsync(either.Token), Task.Delay(discovery.Interval, time, either.Token));
+                _wake.WaitAsync(Timeout.InfiniteTimeSpan, either.Token),
+                Task.Delay(discovery.Interval, time, either.Token));
             await either.CancelAsync();
             if (!stop.IsCancellationRequested)
                 await ProbeAllAsync(stop);
@@ -161,18 +162,6 @@ internal sealed partial class InstanceTruth(
             // Whether it can be reached is the health checks' to say; a connection that proves nothing is not used.
             if (!stop.IsCancellationRequested)
                 Log.NotProbed(logger, instance.Id, e.Message);
-        }
-    }
-
-    private void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
-        {
-            // It is awake already, or has ended.
         }
     }
 
@@ -217,7 +206,7 @@ internal sealed partial class InstanceTruth(
 
     public override void Dispose()
     {
-        instances.Changed -= Wake;
+        instances.Changed -= _wake.Call;
         _wake.Dispose();
         base.Dispose();
     }

@@ -41,10 +41,5 @@ internal enum ClaimOutcome
 /// <param name="Bucket">The session's place in the weights, 0 to 9,999.</param>
 /// <param name="Target">Where an alias points.</param>
 /// <param name="IsAwaited">The session stays, and somebody waits for its leases to end.</param>
-/// <param name="Leases">
-/// How many leases there are on the record, those of this request included; told by <see cref="IPinStore.LeaseAsync"/>
-/// only.
-/// </param>
 internal readonly record struct ClaimReply(
-    ClaimOutcome Outcome, int Pin = 0, int Bucket = 0, SessionKey Target = default, bool IsAwaited = false,
-    int Leases = 0);
+    ClaimOutcome Outcome, int Pin = 0, int Bucket = 0, SessionKey Target = default, bool IsAwaited = false);

@@ -112,7 +112,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
 
                 if (request.Must)
                 {
-                    if (!(waited < terms.MaxWait) || record.WaitingSince is null)
+                    if (record.WaitingSince is null || waited >= terms.MaxWait)
                         record.WaitingSince = now;
                     return new ClaimReply(ClaimOutcome.Wait, record.Pin, record.Bucket);
                 }
@@ -158,8 +158,7 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             if (lease is { } id && !record.Leases.Contains(id))
                 record.Leases.Add(id);
             Put(key, record, now, terms);
-            return new(new ClaimReply(
-                ClaimOutcome.Leased, record.Pin, record.Bucket, Leases: record.Leases.Count));
+            return new(new ClaimReply(ClaimOutcome.Leased, record.Pin, record.Bucket));
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed partial class PinRepair(
                 var raised = new HashSet<SessionKey>();
                 foreach (var name in names)
                     raised.Add(await RaiseAsync(request, name, ordinal));
-                await UntilAloneAsync(request, raised, ordinal);
+                await UntilAloneAsync(request, raised);
                 metrics.PinRepaired("response");
                 return;
             }
@@ -107,16 +107,15 @@ internal sealed partial class PinRepair(
     /// Under a lease that another replica has kept it would go on sending below. It asks anew when that is over, which
     /// is waited for; not for requests at work, which may last.
     /// </summary>
-    private async ValueTask UntilAloneAsync(GatewayRequest request, HashSet<SessionKey> records, int ordinal)
+    private async ValueTask UntilAloneAsync(GatewayRequest request, HashSet<SessionKey> records)
     {
         var started = time.GetTimestamp();
         foreach (var record in records)
         {
             while (time.GetElapsedTime(started) < leases.KeptFor + Slack)
             {
-                var reply = await store.LeaseAsync(
-                    replica.View.Terms, record, null, ordinal, Math.Max(request.Bucket, 0));
-                if (reply.Leases <= (request.HasLease(record) ? 1 : 0))
+                var found = await store.FindAsync(record);
+                if (found is null || found.Leases <= (request.HasLease(record) ? 1 : 0))
                     break;
                 await Task.Delay(Step, time);
             }

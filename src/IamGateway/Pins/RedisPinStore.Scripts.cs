@@ -15,7 +15,6 @@ internal sealed partial class RedisPinStore
     // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must
     // be on it: a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
     private const string Prelude = Records + """
-        local gen = ARGV[#ARGV]
         local function generation_ok(tag, runids)
           if runids == '*' then return true end
           local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -59,12 +58,12 @@ internal sealed partial class RedisPinStore
     // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
     // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
-    // 26 former lease or empty; in the last place, as of every script that begins with Prelude, the generation as
-    // records name it.
+    // 26 former lease or empty, 27 the generation as records name it.
     private const string ClaimScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+        local gen = ARGV[27]
         local now, newest, final, raise = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9]), tonumber(ARGV[10])
         local known = v and true or false
         local r = known and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[5]), gen = '', leases = '' }
@@ -120,11 +119,12 @@ internal sealed partial class RedisPinStore
         return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket.
+    // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket, 7 the generation as records name it.
     private const string LeaseScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+        local gen = ARGV[7]
         local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[6]), gen = gen, leases = '' }
         if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
         r.pin = math.max(r.pin, tonumber(ARGV[5]))
@@ -132,8 +132,7 @@ internal sealed partial class RedisPinStore
           r.leases = r.leases == '' and ARGV[3] or r.leases .. ',' .. ARGV[3]
         end
         put(KEYS[1], r, ARGV[4])
-        local _, leases = string.gsub(r.leases, '[^,]+', '')
-        return {2, r.pin, r.bucket, 0, leases}
+        return {2, r.pin, r.bucket}
         """;
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than
@@ -144,8 +143,8 @@ internal sealed partial class RedisPinStore
         return 1
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name. Returns where an alias points,
-    // 0: another generation, or 1: there is nothing.
+    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name, 6 the generation as records name
+    // it. Returns where an alias points, 0: another generation, or 1: there is nothing.
     private const string RefreshScript = Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return 1 end
@@ -156,7 +155,7 @@ internal sealed partial class RedisPinStore
           return false
         end
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
-        local r = parse(v)
+        local r, gen = parse(v), ARGV[6]
         if r.gen ~= gen then r.leases = ''; r.since = nil end
         r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = gen
         put(KEYS[1], r, ARGV[3])

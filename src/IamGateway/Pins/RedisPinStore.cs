@@ -125,8 +125,7 @@ internal sealed partial class RedisPinStore : IPinStore
         {
             var result = await (write.Kind switch
             {
-                StoreWriteKind.End => RunAsync(
-                    "write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica, shared.Code]),
+                StoreWriteKind.End => RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]),
                 _ => RunAsync(
                     "write", RefreshScript, Keys(key),
                     [
@@ -263,8 +262,7 @@ internal sealed partial class RedisPinStore : IPinStore
             1 => new ClaimReply(outcome),
             2 => new ClaimReply(outcome, Target: SessionKey.Read((byte[])fields[1]!)),
             _ => new ClaimReply(
-                outcome, (int)fields[1], (int)fields[2], IsAwaited: fields.Length > 3 && (int)fields[3] == 1,
-                Leases: fields.Length > 4 ? (int)fields[4] : 0),
+                outcome, (int)fields[1], (int)fields[2], IsAwaited: fields.Length > 3 && (int)fields[3] == 1),
         };
     }
 

@@ -58,14 +58,14 @@ internal sealed partial class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
-        return IsUnderLease(request, view) ? ValueTask.CompletedTask : AskAsync(request, isHold);
+        return TryShareLease(request, view) ? ValueTask.CompletedTask : AskAsync(request, isHold);
     }
 
     /// <summary>
     /// Another request of its one session has lately asked, and the lease is kept: until it is given back nobody raises
     /// the pin.
     /// </summary>
-    private bool IsUnderLease(GatewayRequest request, RoutingView view)
+    private bool TryShareLease(GatewayRequest request, RoutingView view)
     {
         var root = RootOf(view, request[0].Key);
         for (var i = 1; i < request.HandleCount; i++)
@@ -76,14 +76,14 @@ internal sealed partial class SessionRouter(
 
         if (!leases.TryEnter(view, root, out var lease))
             return false;
-        lock (request)
-            request.Share(lease);
         if (!request.Instances.Has(view.VersionOf(lease.Ordinal)))
         {
-            GiveBack(request);
+            leases.Leave(lease);
             return false;
         }
 
+        lock (request)
+            request.Share(lease);
         request.Root = root;
         for (var i = 0; i < request.HandleCount; i++)
             Extend(view, request[i], 0);

@@ -18,7 +18,7 @@ internal sealed class SharedLeases : BackgroundService
     private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
     private readonly ConcurrentQueue<SharedLease> _byAge = new();
     private readonly Queue<(SharedLease Lease, long Mark)> _over = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeUp _wake = new();
     private readonly IPinStore _store;
     private readonly StoreOutbox _outbox;
     private readonly Replica _replica;
@@ -35,7 +35,7 @@ internal sealed class SharedLeases : BackgroundService
         (_store, _outbox, _replica, _testOnly, _time) = (store, outbox, replica, settings.Options.TestOnly, time);
         KeptFor = settings.Options.TestOnly.LeasesKeptFor ?? TimeFor(settings.Options.Migration.MaxWait);
         _countedSince = time.GetTimestamp();
-        replica.Adopted += Wake;
+        replica.Adopted += _wake.Call;
     }
 
     /// <summary>How long a lease is kept after it was asked for; zero: none is.</summary>
@@ -77,9 +77,6 @@ internal sealed class SharedLeases : BackgroundService
         if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
             return null;
         _byAge.Enqueue(lease);
-        // Of several that come at once it is one.
-        if (_byAge.TryPeek(out var first) && ReferenceEquals(first, lease))
-            Wake();
         return lease;
     }
 
@@ -124,8 +121,7 @@ internal sealed class SharedLeases : BackgroundService
         {
             while (true)
             {
-                var isIdle = _byAge.IsEmpty && _over.Count == 0;
-                await _wake.WaitAsync(isIdle ? Timeout.InfiniteTimeSpan : Step, stoppingToken);
+                await _wake.WaitAsync(Step, stoppingToken);
                 TakeOver();
                 // Until their release is in the store a claim names them.
                 while (_over.TryPeek(out var next) && _outbox.IsThrough(next.Mark))
@@ -154,21 +150,9 @@ internal sealed class SharedLeases : BackgroundService
         }
     }
 
-    private void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
-        {
-            // It is awake already, or has ended.
-        }
-    }
-
     public override void Dispose()
     {
-        _replica.Adopted -= Wake;
+        _replica.Adopted -= _wake.Call;
         _wake.Dispose();
         base.Dispose();
     }

@@ -20,7 +20,7 @@ internal sealed partial class Replica
         {
             if (!await FulfilAsync(view, stop))
             {
-                Wake();
+                _wake.Call();
                 return;
             }
 
@@ -39,7 +39,7 @@ internal sealed partial class Replica
             // A revision means something in its own generation only.
             if (!IsOfGeneration(stored, fulfilled, out var state))
             {
-                Wake();
+                _wake.Call();
                 return;
             }
 
@@ -56,7 +56,7 @@ internal sealed partial class Replica
                 continue;
             Adopt(next);
             if (next.Revision != fulfilled.Revision)
-                Wake();
+                _wake.Call();
             return;
         }
     }

@@ -56,7 +56,7 @@ internal sealed partial class Replica
         if (!ReferenceEquals(mine, View.State))
         {
             // A command was carried out here meanwhile; what was read may be older than it.
-            Wake();
+            _wake.Call();
             return;
         }
 
@@ -92,7 +92,7 @@ internal sealed partial class Replica
         };
         if (!await store.TryWriteAsync(expected, next, [Event(Name, what, null, next.Generation.Tag, next.Revision)]))
         {
-            Wake();
+            _wake.Call();
             return;
         }
 

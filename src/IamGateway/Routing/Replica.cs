@@ -25,7 +25,7 @@ internal sealed partial class Replica(
     private static readonly TimeSpan PatienceForState = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeUp _wake = new();
     private readonly SemaphoreSlim _moving = new(1, 1);
     private readonly Dictionary<long, long> _forgottenSince = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -83,7 +83,7 @@ internal sealed partial class Replica(
     /// <summary>Registers and reads the state; returns when sessions can be served.</summary>
     public async Task StartAsync(string name, string adminAddress, CancellationToken cancellation)
     {
-        await store.SubscribeAsync(Wake);
+        await store.SubscribeAsync(_wake.Call);
         while (_me is null)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -226,18 +226,6 @@ internal sealed partial class Replica(
     // The semaphores stay: the store's subscription may call to the very end, and they hold nothing of the system.
     public void Dispose() => _stop.Dispose();
 
-    private void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
-        {
-            // It is awake already, or has ended before the last request that was cut off.
-        }
-    }
-
     private void Adopt(RoutingState state)
     {
         TaskCompletionSource changed;
@@ -272,7 +260,7 @@ internal sealed partial class Replica(
             var stored = await store.ReadAsync(view.State);
             if (!IsOfGeneration(stored, view.State, out var state) && ReferenceEquals(view, View))
             {
-                Wake();
+                _wake.Call();
                 throw new StoreUnavailableException(
                     NotReadyReason ?? "The store has lost the routing state; it is being put back.");
             }
@@ -294,7 +282,7 @@ internal sealed partial class Replica(
             if (!await TryWriteAsync(state, next, events, moves))
                 continue;
             Adopt(next);
-            Wake();
+            _wake.Call();
             return change.Refusal is null ? next : change;
         }
     }
@@ -362,7 +350,7 @@ internal sealed partial class Replica(
             changed = _changed.Task;
         if (!ReferenceEquals(view, View))
             return true;
-        Wake();
+        _wake.Call();
         var started = time.GetTimestamp();
         while (true)
         {

@@ -130,14 +130,20 @@ public abstract partial class PinStoreContract
     }
 
     [Fact]
-    public async Task Lease_TellsHowManyThereAre()
+    public async Task Lease_IsFoundOnTheRecord()
     {
         await OldSessionAsync(Session);
 
-        Assert.Equal(0, (await Store.LeaseAsync(Some.Rollout, Session, null, 1, 0)).Leases);
-        Assert.Equal(1, (await Store.LeaseAsync(Some.Rollout, Session, Some.Lease(8), 1, 0)).Leases);
-        Assert.Equal(2, (await Store.LeaseAsync(Some.Rollout, Session, Some.Lease(9), 1, 0)).Leases);
-        Assert.Equal(2, (await Store.LeaseAsync(Some.Rollout, Session, null, 1, 0)).Leases);
+        Assert.Equal(0, await LeasesAsync(null));
+        Assert.Equal(1, await LeasesAsync(Some.Lease(8)));
+        Assert.Equal(2, await LeasesAsync(Some.Lease(9)));
+        Assert.Equal(2, await LeasesAsync(null));
+
+        async Task<int> LeasesAsync(LeaseId? lease)
+        {
+            await Store.LeaseAsync(Some.Rollout, Session, lease, 1, 0);
+            return (await Store.FindAsync(Session))!.Leases;
+        }
     }
 
     [Theory]

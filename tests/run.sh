@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, checks the formatting and runs every test. Ends with "N passed, M failed".
-# A test that cannot run counts as failed.
+# A test that cannot run counts as failed. What has failed is told again at the end.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 CI="${CI:-}"
 passed=0 failed=0
+failures=$(mktemp)
+trap 'rm -f "$failures"' EXIT
 
 # check NAME COMMAND...: one check, counted by its exit code; what it printed is shown when it fails.
 check() {
@@ -14,12 +16,14 @@ check() {
   if "$@" >"$log" 2>&1; then
     passed=$((passed + 1)); echo "ok      $name ($((SECONDS - started)) s)"
   else
-    failed=$((failed + 1)); echo "FAILED  $name"; tail -n 80 "$log"
+    failed=$((failed + 1))
+    { echo "FAILED  $name"; tail -n 80 "$log"; } | tee -a "$failures"
   fi
   rm -f "$log"
 }
 
 finish() {
+  cat "$failures"
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
   exit $?
@@ -50,8 +54,10 @@ echo "models of the protocol"
 bash tests/model/run.sh | tee "$log" | sed '$d'
 read -r good _ bad _ < <(tail -n 1 "$log")
 [[ $good =~ ^[0-9]+$ ]] && passed=$((passed + good)) failed=$((failed + bad)) || failed=$((failed + 1))
+awk '/ expected / && $4 != $6' "$log" >>"$failures"
 
 dotnet tests/IamGateway.Tests/bin/Release/net10.0/IamGateway.Tests.dll "$@" 2>&1 | tee "$log" | grep -vE '^\S*  (Discover|Starting|Finished)'
+sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -A 12 -E '\[(FAIL|SKIP)\]|Cleanup Failure|FATAL ERROR' >>"$failures"
 # A skipped or erring test has not passed.
 summary=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+, Not Run: [0-9]+' | tail -n 1)
 rm -f "$log"

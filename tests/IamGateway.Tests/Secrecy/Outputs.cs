@@ -27,8 +27,10 @@ internal sealed class Outputs(DirectoryInfo folder)
         var of = context.TestClass?.TestClassSimpleName ?? context.TestCollection?.TestCollectionDisplayName;
         var name = $"{kind} of {(of is null ? "the run" : of)}"
             + (context.TestMethod is { } method ? $".{method.MethodName}" : "");
-        return _all.GetOrAdd(name, n => new Output(this, n, Path.Combine(folder.FullName, $"{Guid.NewGuid():N}.txt")));
+        return _all.GetOrAdd(name, n => new Output(this, kind, n, NewFile()));
     }
+
+    private string NewFile() => Path.Combine(folder.FullName, $"{Guid.NewGuid():N}.txt");
 
     public IReadOnlyCollection<Output> All => [.. _all.Values];
 
@@ -49,11 +51,13 @@ internal sealed class Outputs(DirectoryInfo folder)
 }
 
 /// <summary>What one source puts out.</summary>
-internal sealed class Output(Outputs all, string name, string file)
+internal sealed class Output(Outputs all, string kind, string name, string file)
 {
     private const int Room = 2 * 1024;
     private readonly StringBuilder _waiting = new();
     private readonly Lock _lock = new();
+
+    public string Kind => kind;
 
     public string Name => name;
 

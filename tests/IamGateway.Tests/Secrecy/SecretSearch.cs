@@ -3,8 +3,8 @@ using System.Numerics;
 namespace IamGateway.Tests.Secrecy;
 
 /// <summary>
-/// Finds many secrets at once in a text of any length, in bounded memory: the hash of each window of the shortest length
-/// is asked of a filter, then compared.
+/// Finds many secrets at once in a text of any length, in bounded memory: a filter knows the hashes of all beginnings;
+/// where one of them stands, the whole is compared.
 /// </summary>
 internal sealed class SecretSearch
 {

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace IamGateway.Tests.Secrecy;
 
 /// <summary>
-/// Secrets are learnt wherever clients and servers send them, and what gateways answer is kept. Alone, because the watch
-/// sees all traffic of the process.
+/// Secrets are learnt wherever clients and servers send them, and what gateways answer is kept. Alone, because the
+/// watch sees all traffic of the process.
 /// </summary>
 [Collection(nameof(TrafficWatchTests))]
 [CollectionDefinition(nameof(TrafficWatchTests), DisableParallelization = true)]
@@ -35,11 +35,13 @@ public sealed class TrafficWatchTests : IDisposable
             return Task.CompletedTask;
         });
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{backend.Address}?access_token=query-token-4711");
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, $"{backend.Address}?access_token=query-token-4711");
         request.Headers.Add("Cookie", "a=first-cookie-4711; b=\"second-cookie-4711\"");
         request.Headers.Add("X-Api-Key", "api-key-4711");
         request.Headers.Add("Authorization", "Bearer bearer-token-4711");
-        request.Content = new FormUrlEncodedContent([new("password", "password-4711"), new("user", "user-no-secret")]);
+        request.Content = new FormUrlEncodedContent(
+            [new("password", "password-4711"), new("user", "user-no-secret")]);
         using var response = await client.SendAsync(request);
         using var json = new StringContent("""{"handle":"json-handle-4711"}""", null, "application/json");
         using var other = await client.PostAsync(backend.Address, json);

@@ -15,7 +15,7 @@ namespace IamGateway.Tests.Endurance;
 /// </summary>
 public sealed class AbuseTests(RedisServer redis) : IClassFixture<RedisServer>
 {
-    private const int Rate = 50;
+    private const int Rate = 20;
     private readonly string _proxy = $"http://127.0.0.1:{Ports.Next()}";
     private readonly string _admin = $"http://127.0.0.1:{Ports.Next()}";
     private readonly Dictionary<int, long> _answers = [];

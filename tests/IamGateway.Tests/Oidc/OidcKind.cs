@@ -37,7 +37,12 @@ internal sealed record OidcKind(
         return settings;
     }
 
-    public Dictionary<string, string?> SessionCookieOnly() => Rules(Cookies[..1]);
+    /// <summary>
+    /// Without an access log, which has the path as it is: oidc-provider repeats its other cookie there, and that is no
+    /// handle without a rule.
+    /// </summary>
+    public Dictionary<string, string?> SessionCookieOnly() =>
+        new(Rules(Cookies[..1])) { ["IamGateway:AccessLog:Share"] = "0" };
 
     private static Dictionary<string, string?> Rules((string Rule, string Cookie)[] cookies) => cookies.Index()
         .SelectMany(c => new[] { ("Name", c.Item.Rule), ("Cookie", c.Item.Cookie) }

@@ -35,6 +35,9 @@ internal sealed class HookedPinStore : IPinStore
         return reply;
     }
 
+    public ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases) =>
+        _store.AreHeldAsync(terms, leases);
+
     public ValueTask<bool> LinkAsync(
         ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
         _store.LinkAsync(terms, name, root, lifetime);

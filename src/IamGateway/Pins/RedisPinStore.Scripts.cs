@@ -59,7 +59,7 @@ internal sealed partial class RedisPinStore
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
     // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
     // 26 former lease or empty, 27 the generation as records name it.
-    private const string ClaimScript = Prelude + """
+    private static readonly RedisScript ClaimScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
@@ -117,10 +117,10 @@ internal sealed partial class RedisPinStore
         r.leases = table.concat(leases, ',')
         put(KEYS[1], r, ARGV[4])
         return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
-        """;
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket, 7 the generation as records name it.
-    private const string LeaseScript = Prelude + """
+    private static readonly RedisScript LeaseScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
@@ -133,12 +133,12 @@ internal sealed partial class RedisPinStore
         end
         put(KEYS[1], r, ARGV[4])
         return {2, r.pin, r.bucket}
-        """;
+        """);
 
     // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids, 3 the generation as
     // records name it, then the pin and the lease for each. Returns a digit for each, 1: held; nothing in another
     // generation. What is wrong with one entry says nothing of the others.
-    private const string HeldScript = Prelude + """
+    private static readonly RedisScript HeldScript = new(Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return '' end
         local held = {}
         for at = 4, #ARGV, 2 do
@@ -150,19 +150,19 @@ internal sealed partial class RedisPinStore
           held[n] = is_held and '1' or '0'
         end
         return table.concat(held)
-        """;
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than
     // before.
-    private const string LinkScript = Prelude + """
+    private static readonly RedisScript LinkScript = new(Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         if not redis.call('SET', KEYS[1], 'A' .. ARGV[3], 'PX', ARGV[4], 'NX') then extend(KEYS[1], ARGV[4]) end
         return 1
-        """;
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name, 6 the generation as records name
     // it. Returns where an alias points, 0: another generation, or 1: there is nothing.
-    private const string RefreshScript = Prelude + """
+    private static readonly RedisScript RefreshScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return 1 end
         if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
@@ -177,10 +177,10 @@ internal sealed partial class RedisPinStore
         r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = gen
         put(KEYS[1], r, ARGV[3])
         return false
-        """;
+        """);
 
     // ARGV: 1 replicas, 2 next replica. Returns where an alias points.
-    private const string EndScript = Prelude + """
+    private static readonly RedisScript EndScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return false end
         if string.byte(v) == 65 then return string.sub(v, 2) end
@@ -189,11 +189,11 @@ internal sealed partial class RedisPinStore
         r.kind = 'E'
         put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
         return false
-        """;
+        """);
 
     // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
     // the others, which are released all the same.
-    private const string ReleaseScript = Records + """
+    private static readonly RedisScript ReleaseScript = new(Records + """
         local function release(key, lease)
           local v = redis.call('GET', key)
           if not v or string.byte(v) < 65 then return false end
@@ -216,5 +216,5 @@ internal sealed partial class RedisPinStore
         end
         if failure then return type(failure) == 'table' and failure or redis.error_reply(failure) end
         return aliases
-        """;
+        """);
 }

@@ -135,21 +135,11 @@ internal sealed partial class RedisPinStore
         return {2, r.pin, r.bucket}
         """);
 
-    // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids, 3 the generation as
-    // records name it, then the pin and the lease for each. Returns a digit for each, 1: held; nothing in another
-    // generation. What is wrong with one entry says nothing of the others.
-    private static readonly RedisScript HeldScript = new(Prelude + """
-        if not generation_ok(ARGV[1], ARGV[2]) then return '' end
-        local held = {}
-        for at = 4, #ARGV, 2 do
-          local n = (at - 2) / 2
-          local v = redis.pcall('GET', KEYS[n > 1 and n + 1 or n])
-          local pin, gen, leases = string.match(type(v) == 'string' and v or '', '^[RN](%d+):%d+:(%x*)::(.*)$')
-          local is_held = pin == ARGV[at] and gen == ARGV[3]
-            and string.find(',' .. leases .. ',', ',' .. ARGV[at + 1] .. ',', 1, true)
-          held[n] = is_held and '1' or '0'
-        end
-        return table.concat(held)
+    // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is under
+    // each key; nothing in another generation.
+    private static readonly RedisScript EntriesScript = new(Prelude + """
+        if not generation_ok(ARGV[1], ARGV[2]) then return {} end
+        return redis.call('MGET', unpack(KEYS))
         """);
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than

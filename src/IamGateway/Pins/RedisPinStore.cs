@@ -52,25 +52,6 @@ internal sealed partial class RedisPinStore : IPinStore
         return Read(await RunAsync("lease", LeaseScript, Keys(key), values));
     }
 
-    // One call, but on a Cluster, where the keys lie in different slots, one each.
-    public async ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases)
-    {
-        var calls = leases.Chunk(_redis.IsCluster ? 1 : leases.Count).Select(l => HeldAsync(Arguments(terms), l));
-        return [.. (await Task.WhenAll(calls)).SelectMany(h => h)];
-    }
-
-    private async Task<bool[]> HeldAsync(ArgumentCache shared, HeldLease[] leases)
-    {
-        RedisKey[] keys = [.. Keys(leases[0].Root), .. leases.Skip(1).Select(l => Key(l.Root))];
-        RedisValue[] values =
-        [
-            shared.Generation, shared.RunIds, shared.Code,
-            .. leases.SelectMany(l => (RedisValue[])[l.Ordinal, l.Id.ToString()]),
-        ];
-        var held = (string)(await RunAsync("renew", HeldScript, keys, values))!;
-        return [.. leases.Index().Select(l => held.ElementAtOrDefault(l.Index) == '1')];
-    }
-
     public async ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {
         StoreWrite[] prepared = [.. writes];

@@ -17,7 +17,7 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
     private readonly Lock _lock = new();
     private int _requests = 1;
     private bool _isKept = true;
-    private bool _wasUsed;
+    private int _unused;
     private long _seenAt = seenAt;
 
     public RoutingView View { get; } = view;
@@ -53,19 +53,16 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
             if (!_isKept)
                 return false;
             _requests++;
-            return _wasUsed = true;
+            _unused = 0;
+            return true;
         }
     }
 
-    /// <summary>It is kept, and requests have come under it since this was last asked.</summary>
-    public bool WasUsed()
+    /// <summary>It is kept, and since a request came under it this was asked so many times at most.</summary>
+    public bool WasUsed(int times)
     {
         lock (_lock)
-        {
-            var wasUsed = _isKept && _wasUsed;
-            _wasUsed = false;
-            return wasUsed;
-        }
+            return _isKept && _unused++ < times;
     }
 
     /// <summary>A request under it has ended; true: it is to be given back.</summary>

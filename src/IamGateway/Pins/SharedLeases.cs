@@ -9,12 +9,16 @@ namespace IamGateway.Pins;
 /// The leases that this replica keeps for the next requests of their sessions. Kept are only those of sessions that
 /// stay where they are, under one view, and while the store is asked often: where it is not, asking costs nothing, and
 /// a session whose replica dies has to wait for its leases. A lease is kept for a short time, and for another one when
-/// it was used and the store, asked for many at once behind the requests, still holds it and nobody waits for its end.
+/// it was used lately and the store, asked for many at once behind the requests, still holds it and nobody waits for
+/// its end.
 /// </summary>
 internal sealed class SharedLeases : BackgroundService
 {
     private const int ManyClaims = 20;
     private const int MaxBatch = 250;
+
+    // To ask for a lease with many others costs a twentieth of what it costs a request to ask.
+    private const int UnusedTimes = 2;
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
@@ -151,7 +155,7 @@ internal sealed class SharedLeases : BackgroundService
                 || !ReferenceEquals(lease.View, view) && !_testOnly.IsOff(ProtocolRule.SharedLease)))
         {
             _byAge.TryDequeue(out _);
-            if (lease.WasUsed() && ReferenceEquals(lease.View, view))
+            if (lease.WasUsed(UnusedTimes) && ReferenceEquals(lease.View, view))
                 used.Add(lease);
             else
                 End(lease);

@@ -65,7 +65,6 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     {
         MakeBusy();
         Keep(Session, 100);
-        Keep(Some.Key(2), 200);
         await _leases.StartAsync(TestContext.Current.CancellationToken);
 
         for (var i = 0; i < 5; i++)
@@ -74,8 +73,23 @@ public sealed class SharedLeasesTests : IAsyncLifetime
             _leases.Leave(lease);
             await RenewedAsync(lease);
         }
+    }
 
-        Assert.False(_leases.TryEnter(View, Some.Key(2), out _));
+    [Fact]
+    public async Task TryEnter_NotUsedForAWhile_IsKeptOnTwiceAndThenGivenBack()
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+        _leases.Leave(lease);
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+
+        await RenewedAsync(lease);
+        await RenewedAsync(lease);
+        Assert.False(lease.IsOver);
+        _time.Advance(_leases.KeptFor * 3 / 4);
+
+        await UntilAsync(() => lease.IsOver);
+        Assert.False(_leases.TryEnter(View, Session, out _));
     }
 
     [Fact]
@@ -200,6 +214,7 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     public async Task Keep_TwoAtOnceWhenNoneIsKept_BothAreGivenBackInTime()
     {
         MakeBusy();
+        _store.Holds = _ => false;
         await _leases.StartAsync(TestContext.Current.CancellationToken);
         _time.Advance(_leases.KeptFor);
         for (var round = 1; round <= 15; round++)

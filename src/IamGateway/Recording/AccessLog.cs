@@ -1,16 +1,19 @@
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
+using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Recording;
 
 /// <summary>
 /// One line a request, for a share of them; those that failed are all logged. A path ends before its parameters
-/// (RFC 3986, section 3.3), since servlet containers put session handles there.
+/// (RFC 3986, section 3.3), since servlet containers put session handles there, and a segment that is one of the
+/// request's handles is left out.
 /// </summary>
 internal sealed partial class AccessLog(GatewaySettings settings, ILoggerFactory loggers)
 {
     private const string None = "-";
+    private const string Hidden = "*";
     private readonly double _share = settings.Options.AccessLog.Share;
     private readonly ILogger _logger = loggers.CreateLogger("IamGateway.Access");
 
@@ -24,14 +27,45 @@ internal sealed partial class AccessLog(GatewaySettings settings, ILoggerFactory
     {
         if (!facts.HasFailed && !IsInShare(request.Number, _share))
             return;
-        var path = http.Request.Path.Value ?? "";
-        var parameters = path.IndexOf(';');
         Request(
             _logger, http.Connection.RemoteIpAddress?.ToString() ?? None, RequestSpan.MethodOf(http.Request.Method),
-            parameters < 0 ? path : path[..parameters], facts.Status, facts.Duration.TotalMilliseconds,
+            PathOf(http.Request.Path.Value ?? "", request), facts.Status, facts.Duration.TotalMilliseconds,
             facts.Session ?? None, facts.Version ?? None, facts.Instance ?? None, facts.Decision, facts.Refusal ?? None,
             facts.Store.TotalMilliseconds, facts.Barrier.TotalMilliseconds, facts.Repeats,
             TraceParent.TraceIdOf(request.TraceParent) ?? None);
+    }
+
+    private string PathOf(string path, GatewayRequest request)
+    {
+        var parameters = path.IndexOf(';');
+        if (parameters >= 0)
+            path = path[..parameters];
+        if (request.HandleCount == 0)
+            return path;
+        var segments = path.Split('/');
+        for (var i = 0; i < segments.Length; i++)
+        {
+            if (IsHandle(segments[i], request))
+                segments[i] = Hidden;
+        }
+
+        return string.Join('/', segments);
+    }
+
+    // As it is, and as the rule reads it.
+    private bool IsHandle(string segment, GatewayRequest request)
+    {
+        var secret = request.View.Secret;
+        for (var i = 0; i < request.HandleCount && segment.Length > 0; i++)
+        {
+            var (known, index) = request[i];
+            var rule = settings.Sessions.All[index];
+            if (SessionKey.Of(secret, rule.Name, segment) == known
+                || SessionRules.TryKey(segment, rule, secret, out var key) && key == known)
+                return true;
+        }
+
+        return false;
     }
 
     [LoggerMessage(

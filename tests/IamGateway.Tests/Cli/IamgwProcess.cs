@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Cli;
@@ -51,6 +52,7 @@ internal static class IamgwProcess
             throw new InvalidOperationException($"It is still running: {await output}{await errors}");
         }
 
+        OutputWatch.Current?.Outputs.Of("output of iamgw").Write(await output + await errors);
         return new IamgwResult(process.ExitCode, await output, await errors);
     }
 

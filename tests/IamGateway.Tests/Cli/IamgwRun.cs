@@ -1,4 +1,5 @@
 using System.Text;
+using IamGateway.Tests.Secrecy;
 using Iamgw;
 
 namespace IamGateway.Tests.Cli;
@@ -49,6 +50,7 @@ internal sealed class IamgwRun
             Refresh = TimeSpan.FromMilliseconds(5),
             Patience = Patience,
         });
+        OutputWatch.Current?.Outputs.Of("output of iamgw").Write(Printed + errors);
         return new IamgwResult(code, Printed, errors.ToString());
     }
 

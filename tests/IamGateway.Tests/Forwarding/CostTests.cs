@@ -156,6 +156,8 @@ public sealed class CostTests
     {
         var settings = Backend.Settings(instances);
         settings["ConnectionStrings:Redis"] = redis.ConnectionString;
+        // Off as by default; the search of all outputs switches it on.
+        settings["IamGateway:AccessLog:Share"] = "0";
         return settings;
     }
 }

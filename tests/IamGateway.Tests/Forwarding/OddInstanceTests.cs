@@ -28,6 +28,9 @@ public sealed class OddInstanceTests : IAsyncLifetime
             ["IamGateway:RequestTimeout"] = "00:00:01",
         });
         _client.BaseAddress = _gateway.Proxy;
+        // The first answer of this instance may take longer than RequestTimeout.
+        using var warm = await _client.GetAsync(_instance.Url);
+        _instance.ResetLogEntries();
     }
 
     private void Answer(string path, IResponseBuilder response) =>

@@ -4,6 +4,7 @@ using System.Text;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Edge;
 using IamGateway.Tests.Rollouts;
+using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 using IamGateway.Tests.Startup;
 using StackExchange.Redis;
@@ -25,6 +26,7 @@ public sealed class RedisAccessTests : IDisposable
         var file = Path.Combine(_folder.FullName, "users.acl");
         var users = Repository.Read("config/redis/users.acl").Replace("#HEX", $"#{hash}", StringComparison.Ordinal);
         await File.WriteAllTextAsync(file, $"{users}user auditor on nopass ~* &* +@all\n");
+        OutputWatch.Current?.Places.Stores.TryAdd(("auditor", "any"), 0);
         var redis = new RedisServer { Options = ["--aclfile", file] };
         await redis.StartAsync();
         return redis;

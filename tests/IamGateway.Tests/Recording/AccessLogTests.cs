@@ -1,5 +1,9 @@
+using System.Net;
 using CsCheck;
 using IamGateway.Recording;
+using IamGateway.Tests.Secrecy;
+using IamGateway.Tests.Servers;
+using Microsoft.AspNetCore.Http;
 
 namespace IamGateway.Tests.Recording;
 
@@ -20,4 +24,32 @@ public sealed class AccessLogTests
     [InlineData(0.01, 1)]
     public void Share_OfAHundred_IsExact(double share, int expected) =>
         Assert.Equal(expected, Enumerable.Range(1, 100).Count(n => AccessLog.IsInShare(n, share)));
+
+    // As oidc-provider does with a login in progress.
+    [Theory]
+    [InlineData("", "J_qfOi3D8Xbj1Zuj4JMt4")]
+    [InlineData("Part:.:1", "6e0b.J_qfOi3D8Xbj1Zuj4JMt4.0b1c")]
+    public async Task Path_ThatRepeatsTheHandle_IsLoggedWithoutIt(string extract, string cookie)
+    {
+        const string Handle = "J_qfOi3D8Xbj1Zuj4JMt4";
+        using var watch = new OutputWatch().UseForThisTest();
+        watch.Secrets.Add(Handle);
+        await using var backend = await Backend.StartAsync("8.2.1", http => http.Response.WriteAsync("ok"));
+        var settings = Backend.Settings(backend);
+        settings["IamGateway:AccessLog:Share"] = "1";
+        settings["IamGateway:Sessions:0:Extract"] = extract.Length > 0 ? extract : null;
+        await using (var gateway = await Gateway.StartAsync([], settings))
+        {
+            using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+            client.DefaultRequestHeaders.Add("Cookie", $"IAM_SESSION={cookie}");
+            foreach (var value in (string[])[Handle, cookie])
+            {
+                using var response = await client.GetAsync(new Uri(gateway.Proxy, $"/interaction/{value}/login"));
+                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            }
+        }
+
+        watch.AssertKept("log", "GET /interaction/*/login 200");
+        Assert.Empty(watch.Findings());
+    }
 }

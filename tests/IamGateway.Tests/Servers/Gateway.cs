@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using DemoIam;
 using IamGateway.Configuration;
+using IamGateway.Tests.Secrecy;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace IamGateway.Tests.Servers;
@@ -42,8 +43,16 @@ internal sealed class Gateway : IAsyncDisposable
         TimeProvider? time = null, Action<IServiceCollection>? replaceServices = null)
     {
         var problems = new ConfigurationProblems();
+        var arguments = Arguments(instances, settings);
+        if (OutputWatch.Current is { } watch)
+        {
+            watch.Places.Configuration(arguments);
+            var log = watch.Outputs.Of("log");
+            replaceServices = (services => LoggedOutput.Add(services, log)) + replaceServices;
+        }
+
         var running = await GatewayHost.StartAsync(
-            Arguments(instances, settings), problems, time ?? TimeProvider.System, replaceServices);
+            arguments, problems, time ?? TimeProvider.System, replaceServices);
         return new Gateway(running ?? throw new InvalidOperationException(string.Join('\n', problems.Lines)));
     }
 
@@ -52,6 +61,9 @@ internal sealed class Gateway : IAsyncDisposable
         IEnumerable<DemoIamInstance> instances, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var all = Defaults();
+        // Where handles would stand first.
+        if (OutputWatch.Current is not null)
+            all["IamGateway:AccessLog:Share"] = "1";
         foreach (var instance in instances)
         {
             var destination = $"ReverseProxy:Clusters:iam:Destinations:{instance.Name}";
@@ -108,6 +120,8 @@ internal sealed class Gateway : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Admin.Dispose();
+        if (OutputWatch.Current is not null)
+            await OutputWatch.AskAsync(AdminAddress);
         await _running.DisposeAsync();
     }
 }

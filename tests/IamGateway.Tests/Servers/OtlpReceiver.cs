@@ -1,4 +1,5 @@
 using System.Text;
+using IamGateway.Tests.Secrecy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -10,6 +11,7 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly StringBuilder _received = new();
+    private readonly Output? _output = OutputWatch.Current?.Outputs.Of("traces");
 
     private OtlpReceiver(WebApplication app) => _app = app;
 
@@ -45,8 +47,10 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         using var body = new MemoryStream();
         await request.Body.CopyToAsync(body);
+        var text = Encoding.Latin1.GetString(body.ToArray());
+        _output?.Write(text);
         lock (_received)
-            _received.Append(Encoding.Latin1.GetString(body.ToArray())).Append('\n');
+            _received.Append(text).Append('\n');
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using IamGateway.Tests.Secrecy;
 
 namespace IamGateway.Tests.Servers;
 
@@ -56,6 +57,7 @@ public sealed class RedisServer : IAsyncLifetime
     /// </summary>
     public async Task CommandAsync(string command)
     {
+        OutputWatch.Current?.Places.StoreCommand(command);
         using var client = new TcpClient();
         await client.ConnectAsync("127.0.0.1", Port);
         await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(command + "\r\n"));

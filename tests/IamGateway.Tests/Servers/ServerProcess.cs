@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using IamGateway.Tests.Secrecy;
 
 namespace IamGateway.Tests.Servers;
 
@@ -7,8 +8,10 @@ namespace IamGateway.Tests.Servers;
 internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly StringBuilder _output = new();
+    private readonly WatchedProcess? _watched;
+    private bool _isStopped;
 
-    private ServerProcess(Process process) => Process = process;
+    private ServerProcess(Process process, WatchedProcess? watched) => (Process, _watched) = (process, watched);
 
     public Process Process { get; }
 
@@ -22,8 +25,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     public static ServerProcess Start(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
+        var watched = WatchedProcess.Of(program, arguments, environment);
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
@@ -34,7 +38,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             start.Environment[name] = value;
         var process = System.Diagnostics.Process.Start(start)
             ?? throw new InvalidOperationException($"{program} did not start.");
-        var server = new ServerProcess(process);
+        var server = new ServerProcess(process, watched);
         process.OutputDataReceived += (_, e) => server.Append(e.Data);
         process.ErrorDataReceived += (_, e) => server.Append(e.Data);
         process.BeginOutputReadLine();
@@ -46,6 +50,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (line is null)
             return;
+        _watched?.Printed(line);
         lock (_output)
             _output.AppendLine(line);
     }
@@ -64,6 +69,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public async Task SignalAsync(string signal)
     {
+        _isStopped = signal == "STOP" || _isStopped && signal != "CONT";
         using var kill = System.Diagnostics.Process.Start("kill", [$"-{signal}", $"{Process.Id}"]);
         await kill.WaitForExitAsync();
     }
@@ -71,7 +77,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!Process.HasExited)
+        {
+            if (!_isStopped && _watched is not null)
+                await _watched.EndsAsync();
             Process.Kill(entireProcessTree: true);
+        }
+
         await Process.WaitForExitAsync();
         Process.Dispose();
     }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using IamGateway.Tests.Admin;
+using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Startup;
@@ -54,6 +55,7 @@ public sealed partial class DemoModeTests : IAsyncLifetime
     {
         using var client = new HttpClient();
         var key = KeyPattern().Match(_process.Output).Groups[1].Value;
+        OutputWatch.Current?.Secrets.Show(key);
         var urls = UrlPattern().Matches(_process.Output).Select(m => m.Value.TrimEnd(')', ',')).Distinct().ToArray();
         foreach (var url in urls)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
 namespace IamGateway.Tests.Startup;
@@ -40,7 +41,9 @@ internal static class GatewayProcess
     public static async Task<(int ExitCode, string[] Errors, string Output)> RunAsync(
         IEnumerable<string> arguments, params (string Key, string? Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
+        string[] line = [Program, .. arguments];
+        var watched = WatchedProcess.Of("dotnet", line, Environment(environment));
+        var start = new ProcessStartInfo("dotnet", line)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -62,6 +65,7 @@ internal static class GatewayProcess
             throw new InvalidOperationException($"The gateway is still running: {await output}{await errors}");
         }
 
+        watched?.Printed(await errors + await output);
         return (process.ExitCode, (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries), await output);
     }
 

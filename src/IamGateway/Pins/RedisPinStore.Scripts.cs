@@ -136,10 +136,15 @@ internal sealed partial class RedisPinStore
         """);
 
     // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is under
-    // each key; nothing in another generation.
+    // each key; nothing in another generation. GET and not MGET, which users of Redis that are set up may not use.
     private static readonly RedisScript EntriesScript = new(Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return {} end
-        return redis.call('MGET', unpack(KEYS))
+        local entries = {}
+        for i, key in ipairs(KEYS) do
+          local v = redis.pcall('GET', key)
+          entries[i] = type(v) == 'string' and v
+        end
+        return entries
         """);
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than

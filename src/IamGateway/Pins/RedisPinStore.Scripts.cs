@@ -135,8 +135,9 @@ internal sealed partial class RedisPinStore
         return {2, r.pin, r.bucket}
         """);
 
-    // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is under
-    // each key; nothing in another generation. GET and not MGET, which users of Redis that are set up may not use.
+    // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is
+    // under each key; nothing in another generation. GET and not MGET, which users of Redis that are set up may not
+    // use.
     private static readonly RedisScript EntriesScript = new(Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return {} end
         local entries = {}

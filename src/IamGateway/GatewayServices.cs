@@ -89,7 +89,7 @@ internal static class GatewayServices
     {
         if (redis is null)
         {
-            services.AddSingleton<IPinStore>(p => new MemoryPinStore(
+            services.TryAddSingleton<IPinStore>(p => new MemoryPinStore(
                 p.GetRequiredService<TimeProvider>(), settings.Options.Store.MaxSessions,
                 p.GetRequiredService<GatewayMetrics>()));
             services.AddSingleton<IRoutingStore>(_ => new MemoryRoutingStore(settings.Options.Store.StateFile));

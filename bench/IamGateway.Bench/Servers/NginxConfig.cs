@@ -7,8 +7,11 @@ internal static class NginxConfig
     {
         Directory.CreateDirectory(folder);
         var file = Path.Combine(folder, "nginx.conf");
+        // Its workers would be another user, who may not read the folder.
+        var user = Environment.IsPrivilegedProcess ? $"user {Environment.UserName};" : "";
         File.WriteAllText(file, $$"""
             {{modules}}
+            {{user}}
             daemon off;
             worker_processes {{workers}};
             pid {{folder}}/nginx.pid;

@@ -21,6 +21,12 @@ internal interface IPinStore
     ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket);
 
     /// <summary>
+    /// Of each lease, whether the store holds it in this generation, the session is still at its version, and nobody
+    /// waits for its end. Changes nothing.
+    /// </summary>
+    ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases);
+
+    /// <summary>
     /// Points a name at a record unless the name exists; false: the store is of another generation. The name is kept
     /// for its kind's lifetime, or for SessionTtl, and longer if others lead through it.
     /// </summary>

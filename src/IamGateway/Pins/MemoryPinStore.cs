@@ -142,38 +142,6 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             ClaimOutcome.Leased, record.Pin, record.Bucket, IsAwaited: now - record.WaitingSince < terms.MaxWait);
     }
 
-    public ValueTask<ClaimReply> LeaseAsync(ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
-    {
-        lock (_lock)
-        {
-            var now = time.GetUtcNow();
-            var record = Get(key, now);
-            if (record?.AliasOf is { } target)
-                return new(new ClaimReply(ClaimOutcome.Alias, Target: target));
-            var isFull = record is null && IsFull(now);
-            if (isFull && lease is null)
-                return new(new ClaimReply(ClaimOutcome.Full, ordinal));
-            record ??= new SessionRecordState { Bucket = bucket, Generation = terms.Generation, Ended = isFull };
-            Raise(record, terms, ordinal);
-            if (lease is { } id && !record.Leases.Contains(id))
-                record.Leases.Add(id);
-            Put(key, record, now, terms);
-            return new(new ClaimReply(ClaimOutcome.Leased, record.Pin, record.Bucket));
-        }
-    }
-
-    private static void Raise(SessionRecordState record, ClaimTerms terms, int ordinal)
-    {
-        if (record.Generation != terms.Generation)
-        {
-            record.Generation = terms.Generation;
-            record.Leases.Clear();
-            record.WaitingSince = null;
-        }
-
-        record.Pin = Math.Max(record.Pin, ordinal);
-    }
-
     public ValueTask<bool> LinkAsync(ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null)
     {
         lock (_lock)

@@ -11,12 +11,12 @@ namespace IamGateway.Pins;
 internal sealed partial class RedisPinStore
 {
     // ARGV: 1 instance, 2 ttl, 3 the one that it stands in for. Returns the one that is there then.
-    private const string ReplaceScript = """
+    private static readonly RedisScript ReplaceScript = new("""
         local v = redis.call('GET', KEYS[1])
         if v ~= ARGV[3] then return v end
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         return ARGV[1]
-        """;
+        """);
 
     public async ValueTask<string?> PlaceOfAsync(SessionKey name)
     {

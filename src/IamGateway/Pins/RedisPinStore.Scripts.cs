@@ -59,7 +59,7 @@ internal sealed partial class RedisPinStore
     // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
     // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
     // 26 former lease or empty, 27 the generation as records name it.
-    private const string ClaimScript = Prelude + """
+    private static readonly RedisScript ClaimScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
@@ -117,10 +117,10 @@ internal sealed partial class RedisPinStore
         r.leases = table.concat(leases, ',')
         put(KEYS[1], r, ARGV[4])
         return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
-        """;
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket, 7 the generation as records name it.
-    private const string LeaseScript = Prelude + """
+    private static readonly RedisScript LeaseScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
         if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
@@ -133,19 +133,32 @@ internal sealed partial class RedisPinStore
         end
         put(KEYS[1], r, ARGV[4])
         return {2, r.pin, r.bucket}
-        """;
+        """);
+
+    // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is
+    // under each key; nothing in another generation. GET and not MGET, which users of Redis that are set up may not
+    // use.
+    private static readonly RedisScript EntriesScript = new(Prelude + """
+        if not generation_ok(ARGV[1], ARGV[2]) then return {} end
+        local entries = {}
+        for i, key in ipairs(KEYS) do
+          local v = redis.pcall('GET', key)
+          entries[i] = type(v) == 'string' and v
+        end
+        return entries
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than
     // before.
-    private const string LinkScript = Prelude + """
+    private static readonly RedisScript LinkScript = new(Prelude + """
         if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
         if not redis.call('SET', KEYS[1], 'A' .. ARGV[3], 'PX', ARGV[4], 'NX') then extend(KEYS[1], ARGV[4]) end
         return 1
-        """;
+        """);
 
     // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name, 6 the generation as records name
     // it. Returns where an alias points, 0: another generation, or 1: there is nothing.
-    private const string RefreshScript = Prelude + """
+    private static readonly RedisScript RefreshScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return 1 end
         if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
@@ -160,10 +173,10 @@ internal sealed partial class RedisPinStore
         r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = gen
         put(KEYS[1], r, ARGV[3])
         return false
-        """;
+        """);
 
     // ARGV: 1 replicas, 2 next replica. Returns where an alias points.
-    private const string EndScript = Prelude + """
+    private static readonly RedisScript EndScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return false end
         if string.byte(v) == 65 then return string.sub(v, 2) end
@@ -172,11 +185,11 @@ internal sealed partial class RedisPinStore
         r.kind = 'E'
         put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
         return false
-        """;
+        """);
 
     // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
     // the others, which are released all the same.
-    private const string ReleaseScript = Records + """
+    private static readonly RedisScript ReleaseScript = new(Records + """
         local function release(key, lease)
           local v = redis.call('GET', key)
           if not v or string.byte(v) < 65 then return false end
@@ -199,5 +212,5 @@ internal sealed partial class RedisPinStore
         end
         if failure then return type(failure) == 'table' and failure or redis.error_reply(failure) end
         return aliases
-        """;
+        """);
 }

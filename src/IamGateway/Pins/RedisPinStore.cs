@@ -238,14 +238,14 @@ internal sealed partial class RedisPinStore : IPinStore
         }
     }
 
-    private async Task<RedisResult> RunAsync(string operation, string script, RedisKey[] keys, RedisValue[] values)
+    private async Task<RedisResult> RunAsync(string operation, RedisScript script, RedisKey[] keys, RedisValue[] values)
     {
         var started = Stopwatch.GetTimestamp();
         try
         {
             return await _redis.RunAsync(
                 operation, (script, keys, values),
-                static (db, s) => db.ScriptEvaluateAsync(s.script, s.keys, s.values));
+                static (db, s) => s.script.EvaluateAsync(db, s.keys, s.values));
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IamGateway.Forwarding;
 using IamGateway.Routing;
 using IamGateway.Sessions;
@@ -7,9 +8,28 @@ namespace IamGateway.Pins;
 /// <summary>The way of a request whose sessions are not known to be final: each is asked for in the store.</summary>
 internal sealed partial class SessionRouter
 {
+    // A call that was slow says little of the next one; a store that is away fails the next one at once.
+    private const int Attempts = 3;
+
     private async ValueTask AskAsync(GatewayRequest request, bool isHold)
     {
         var started = time.GetTimestamp();
+        for (var left = Attempts; !await TryAskAsync(request, isHold, started); left--)
+        {
+            GiveBack(request);
+            if (left > 1)
+                continue;
+            Refuse(request, RefusalCode.StoreUnavailable);
+            break;
+        }
+
+        request.StoreTime = time.GetElapsedTime(started);
+    }
+
+    /// <summary>Decides or refuses the request. False: the store did not answer, or what it said is outdated.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> TryAskAsync(GatewayRequest request, bool isHold, long started)
+    {
         try
         {
             if (request.HandleCount > 1)
@@ -47,18 +67,15 @@ internal sealed partial class SessionRouter
                 forced |= answer.Forced;
             }
 
-            Conclude(request, reached, decision);
+            if (!Conclude(request, reached, decision))
+                return false;
             if (stays)
                 Keep(request, started);
+            return true;
         }
         catch (StoreUnavailableException)
         {
-            GiveBack(request);
-            Refuse(request, RefusalCode.StoreUnavailable);
-        }
-        finally
-        {
-            request.StoreTime = time.GetElapsedTime(started);
+            return false;
         }
     }
 
@@ -101,22 +118,19 @@ internal sealed partial class SessionRouter
     private static bool HasRoot(RoutingView view, SessionKey name) =>
         view.Names.TryGet(name, out var entry) && entry.Root is not null;
 
-    private void Conclude(GatewayRequest request, int reached, Decision decision)
+    /// <summary>Decides the request by what was asked. False: it must be asked again.</summary>
+    private bool Conclude(GatewayRequest request, int reached, Decision decision)
     {
         if (request.Refusal != RefusalCode.None)
         {
             GiveBack(request);
-            return;
+            return true;
         }
 
         // A lease of the generation before does not count any more, and who acknowledges the present one has not seen
         // this request.
         if (request.Leased is { Count: > 0 } && request.LeasedIn != request.View.Terms.Generation)
-        {
-            GiveBack(request);
-            Refuse(request, RefusalCode.StoreUnavailable);
-            return;
-        }
+            return false;
 
         if (request.Stripped is { } stripped)
         {
@@ -126,13 +140,14 @@ internal sealed partial class SessionRouter
                 request.Root = null;
                 // Without a handle there is nothing to ask the store for.
                 DecideNew(request, Enter(request));
-                return;
+                return true;
             }
         }
 
         Send(request, request.View, reached, decision);
         if (request.Refusal != RefusalCode.None)
             GiveBack(request);
+        return true;
     }
 
     /// <summary>The session stays where it is for as long as the state does, and nobody waits for it.</summary>
@@ -191,7 +206,7 @@ internal sealed partial class SessionRouter
             var must = view.IsClosing || reach > older || forced && usableNewest;
             var lease = request.LeaseOf(replica.Id);
             var reply = await ClaimAsync(
-                view.Terms,
+                request, view.Terms,
                 new ClaimRequest(
                     root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold,
                     leases.LetGo(root) ?? request.FormerLease));
@@ -237,16 +252,17 @@ internal sealed partial class SessionRouter
     private static bool IsAhead(RoutingView view, ClaimReply reply) =>
         view.State.Phase == RoutingPhase.Prepare && reply.Outcome == ClaimOutcome.Leased && reply.Pin > view.Newest;
 
-    private async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
+    private async ValueTask<ClaimReply> ClaimAsync(GatewayRequest request, ClaimTerms terms, ClaimRequest claim)
     {
         try
         {
-            return await store.ClaimAsync(terms, request);
+            return await store.ClaimAsync(terms, claim);
         }
         catch (StoreUnavailableException)
         {
             // It may have been carried out after all.
-            outbox.Add(new StoreWrite(StoreWriteKind.Release, request.Key, Lease: request.Lease));
+            lock (request)
+                request.MayLease(claim.Key);
             throw;
         }
     }

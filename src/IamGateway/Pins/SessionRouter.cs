@@ -259,7 +259,7 @@ internal sealed partial class SessionRouter(
     {
         for (var i = 0; i < request.HandleCount; i++)
         {
-            if (request[i].Key == name)
+            if (request[i].Key == name && request.Stripped?.Contains(request[i]) != true)
                 (request.Stripped ??= []).Add(request[i]);
         }
     }

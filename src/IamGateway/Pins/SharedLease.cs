@@ -11,12 +11,14 @@ namespace IamGateway.Pins;
 /// <param name="root">The record that it is on.</param>
 /// <param name="id">The lease, named after the request that took it.</param>
 /// <param name="ordinal">The version that the session is at.</param>
-/// <param name="takenAt">Timestamp from before it was asked for.</param>
-internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id, int ordinal, long takenAt)
+/// <param name="seenAt">Timestamp from before it was asked for.</param>
+internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id, int ordinal, long seenAt)
 {
     private readonly Lock _lock = new();
     private int _requests = 1;
     private bool _isKept = true;
+    private int _unused;
+    private long _seenAt = seenAt;
 
     public RoutingView View { get; } = view;
 
@@ -26,7 +28,12 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
 
     public int Ordinal { get; } = ordinal;
 
-    public long TakenAt { get; } = takenAt;
+    /// <summary>Timestamp from before the store was last seen to hold it, with nobody waiting for its end.</summary>
+    public long SeenAt
+    {
+        get => Volatile.Read(ref _seenAt);
+        set => Volatile.Write(ref _seenAt, value);
+    }
 
     /// <summary>Nothing is under it, and nothing will be.</summary>
     public bool IsOver
@@ -43,10 +50,19 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
     {
         lock (_lock)
         {
-            if (_isKept)
-                _requests++;
-            return _isKept;
+            if (!_isKept)
+                return false;
+            _requests++;
+            _unused = 0;
+            return true;
         }
+    }
+
+    /// <summary>It is kept, and since a request came under it this was asked so many times at most.</summary>
+    public bool WasUsed(int times)
+    {
+        lock (_lock)
+            return _isKept && _unused++ < times;
     }
 
     /// <summary>A request under it has ended; true: it is to be given back.</summary>

@@ -169,10 +169,12 @@ internal sealed partial class Replica
     public async Task LeaseAsync(RoutingView view, GatewayRequest request)
     {
         List<SessionKey> names;
+        LeaseId lease;
         lock (request)
         {
             if (request.LeasedIn == view.Terms.Generation)
                 return;
+            lease = request.LeaseOf(Id);
             names = [.. request.Leased ?? []];
             if (names.Count == 0 || request.LeasedIn is null)
             {
@@ -185,26 +187,30 @@ internal sealed partial class Replica
 
         foreach (var name in names.Distinct())
         {
-            if (!await LeaseAsync(view, request, name))
+            if (!await LeaseAsync(view, request, lease, name))
                 return;
         }
 
         lock (request)
-            request.LeasedIn = names.Count > 0 ? view.Terms.Generation : null;
+        {
+            if (request.LeaseOf(Id) == lease)
+                request.LeasedIn = names.Count > 0 ? view.Terms.Generation : null;
+        }
     }
 
-    /// <summary>Puts the lease on the record that the name leads to; false: the request has ended.</summary>
-    private async Task<bool> LeaseAsync(RoutingView view, GatewayRequest request, SessionKey key)
+    /// <summary>
+    /// Puts the lease on the record that the name leads to. False: the request has ended, or has given its leases back
+    /// to be decided anew, which it is under this view or a later one.
+    /// </summary>
+    private async Task<bool> LeaseAsync(RoutingView view, GatewayRequest request, LeaseId lease, SessionKey key)
     {
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
             // Noted before it is asked for: a call that times out may be carried out after all, and must be given back.
-            LeaseId lease;
             lock (request)
             {
-                if (request.Ended)
+                if (request.Ended || request.LeaseOf(Id) != lease)
                     return false;
-                lease = request.LeaseOf(Id);
                 request.MayLease(key);
             }
 

@@ -48,6 +48,13 @@ internal sealed class FakePinStore : IPinStore
         ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket) =>
         throw new NotSupportedException();
 
+    /// <summary>Asked about leases it does as this says; null: it is away.</summary>
+    public Func<HeldLease, bool>? Holds { get; set; } = _ => true;
+
+    public ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases) => Holds is null
+        ? throw new StoreUnavailableException("The test says so.")
+        : new([.. leases.Select(Holds)]);
+
     public ValueTask<bool> LinkAsync(
         ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
         throw new NotSupportedException();

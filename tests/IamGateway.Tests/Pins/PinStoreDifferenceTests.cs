@@ -75,6 +75,7 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
                     var after = await LookAsync(inMemory, first);
                     Assert.Equal(after, await LookAsync(inRedis, first));
                     Assert.Equal(await PlacesAsync(inMemory, first), await PlacesAsync(inRedis, first));
+                    Assert.Equal(await HeldAsync(inMemory, steps[i], first), await HeldAsync(inRedis, steps[i], first));
                     AssertNoPinWentDown(before, after);
                 }
             },
@@ -111,6 +112,13 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
             found[i] = await store.PlaceOfAsync(Some.Key(first + i));
         return found;
     }
+
+    private static ValueTask<bool[]> HeldAsync(IPinStore store, Step step, int first) => store.AreHeldAsync(
+        step.Terms,
+        [
+            .. Enumerable.Range(0, Names * 3).Select(
+                i => new HeldLease(Some.Key(first + i % Names), step.Lease, 1 + i / Names)),
+        ]);
 
     private static async Task<object?> RunAsync(IPinStore store, Step step, int first)
     {

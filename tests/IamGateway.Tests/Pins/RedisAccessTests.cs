@@ -1,6 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using IamGateway.Pins;
+using IamGateway.Routing;
 using IamGateway.Tests.Admin;
 using IamGateway.Tests.Edge;
 using IamGateway.Tests.Rollouts;
@@ -72,6 +74,11 @@ public sealed class RedisAccessTests : IDisposable
             await using var again = await Gateway.StartAsync(site.Instances, store);
             Assert.Contains(
                 "\"up\":true", await again.Admin.GetStringAsync("/api/v1/status"), StringComparison.Ordinal);
+            // What only many requests a second make it do.
+            var (pins, view) = (again.Service<IPinStore>(), again.Service<Replica>().View);
+            var lease = new HeldLease(Some.Key(1), Some.Lease(1), view.Newest);
+            await pins.LeaseAsync(view.Terms, lease.Root, lease.Id, lease.Ordinal, 0);
+            Assert.True(Assert.Single(await pins.AreHeldAsync(view.Terms, [lease])));
         }
 
         // The library tries it, and does without; it would show the passwords of other servers.

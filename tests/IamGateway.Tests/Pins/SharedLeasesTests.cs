@@ -61,6 +61,88 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task TryEnter_UsedAndTheStoreHoldsIt_IsKeptOn()
+    {
+        MakeBusy();
+        Keep(Session, 100);
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.True(_leases.TryEnter(View, Session, out var lease));
+            _leases.Leave(lease);
+            await RenewedAsync(lease);
+        }
+    }
+
+    [Fact]
+    public async Task TryEnter_NotUsedForAWhile_IsKeptOnTwiceAndThenGivenBack()
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+        _leases.Leave(lease);
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+
+        await RenewedAsync(lease);
+        await RenewedAsync(lease);
+        Assert.False(lease.IsOver);
+        _time.Advance(_leases.KeptFor * 3 / 4);
+
+        await UntilAsync(() => lease.IsOver);
+        Assert.False(_leases.TryEnter(View, Session, out _));
+    }
+
+    [Fact]
+    public async Task TryEnter_UsedAndTheStoreDoesNotHoldIt_AsksAnew()
+    {
+        MakeBusy();
+        var lost = Keep(Session, 100)!;
+        var held = Keep(Some.Key(2), 200)!;
+        _store.Holds = l => l.Id == Some.Lease(200);
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+        Assert.True(_leases.TryEnter(View, Session, out _) && _leases.TryEnter(View, Some.Key(2), out _));
+
+        await RenewedAsync(held);
+
+        Assert.False(_leases.TryEnter(View, Session, out _));
+        Assert.True(_leases.TryEnter(View, Some.Key(2), out _));
+        Assert.False(lost.TryEnter());
+    }
+
+    [Fact]
+    public async Task TryEnter_UsedAndTheStoreIsAway_AsksAnew()
+    {
+        MakeBusy();
+        var lease = Keep(Session, 100)!;
+        _store.Holds = null;
+        Assert.True(_leases.TryEnter(View, Session, out _));
+        await _leases.StartAsync(TestContext.Current.CancellationToken);
+
+        _time.Advance(_leases.KeptFor * 3 / 4);
+
+        await UntilAsync(() => !lease.TryEnter());
+        Assert.False(_leases.TryEnter(View, Session, out _));
+    }
+
+    // Its time goes on until it was asked about.
+    private async Task RenewedAsync(SharedLease lease)
+    {
+        var before = lease.SeenAt;
+        _time.Advance(_leases.KeptFor * 3 / 4);
+        await UntilAsync(() => lease.SeenAt != before);
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        var patience = System.Diagnostics.Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(20), "it has not happened");
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
     public void TryEnter_StoreIsSilent_AsksAnew()
     {
         MakeBusy();
@@ -132,6 +214,7 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     public async Task Keep_TwoAtOnceWhenNoneIsKept_BothAreGivenBackInTime()
     {
         MakeBusy();
+        _store.Holds = _ => false;
         await _leases.StartAsync(TestContext.Current.CancellationToken);
         _time.Advance(_leases.KeptFor);
         for (var round = 1; round <= 15; round++)

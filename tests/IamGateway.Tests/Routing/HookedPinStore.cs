@@ -13,12 +13,18 @@ internal sealed class HookedPinStore : IPinStore
 
     public Func<SessionKey, Task>? AfterLease { get; set; }
 
+    public Func<SessionKey, Task>? AfterClaim { get; set; }
+
     public Action<ClaimTerms>? BeforeApply { get; set; }
 
     public bool IsAnswering => true;
 
-    public ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request) =>
-        _store.ClaimAsync(terms, request);
+    public async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
+    {
+        var reply = await _store.ClaimAsync(terms, request);
+        await (AfterClaim?.Invoke(request.Key) ?? Task.CompletedTask);
+        return reply;
+    }
 
     public async ValueTask<ClaimReply> LeaseAsync(
         ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
@@ -28,6 +34,9 @@ internal sealed class HookedPinStore : IPinStore
         await (AfterLease?.Invoke(key) ?? Task.CompletedTask);
         return reply;
     }
+
+    public ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases) =>
+        _store.AreHeldAsync(terms, leases);
 
     public ValueTask<bool> LinkAsync(
         ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>

@@ -154,6 +154,32 @@ public sealed class ReplicaGenerationTests
     }
 
     [Fact]
+    public async Task Lease_RequestGivesItsLeasesBackMeanwhile_NothingIsLeasedForTheOneDecidedAnew()
+    {
+        await using var rig = new ReplicaRig(_store, _pins);
+        await rig.StartAsync("a");
+        await rig.ActivateAsync();
+        var request = rig.Send(One, Two);
+        _pins.BeforeLease = _ =>
+        {
+            lock (request)
+            {
+                request.RenameLease(rig.Replica.Id);
+                request.Leased!.Clear();
+            }
+
+            return Task.CompletedTask;
+        };
+
+        await rig.Replica.LeaseAsync(rig.Replica.View, request);
+        await rig.Outbox.FlushAsync(CancellationToken.None);
+
+        Assert.Empty(request.Leased!);
+        Assert.Null(request.LeasedIn);
+        Assert.Equal((0, 0), (await _pins.LeasesAsync(One), await _pins.LeasesAsync(Two)));
+    }
+
+    [Fact]
     public async Task Bind_PrepareIsAcknowledgedWhileTheNameIsWritten_TheSessionIsLeased()
     {
         await using var rig = new ReplicaRig(_store, _pins);

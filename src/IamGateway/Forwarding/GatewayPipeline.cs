@@ -61,7 +61,7 @@ internal sealed class GatewayPipeline(
         var isStateless = IsStateless(http);
         if (!isStateless)
         {
-            var secret = replica.View.Secret;
+            var secret = request.Secret = replica.View.Secret;
             settings.Sessions.Read(http.Request, request, secret);
             if (settings.Sessions.WantsForm(http.Request))
                 await ReadFormAsync(http, request, secret);

@@ -35,6 +35,9 @@ internal sealed partial class GatewayRequest
 
     public int HandleCount { get; private set; }
 
+    /// <summary>The key that the names of its handles were made with; set before there are any.</summary>
+    public byte[]? Secret { get; set; }
+
     /// <summary>The view the decision is made under, from before it is made.</summary>
     public RoutingView View
     {

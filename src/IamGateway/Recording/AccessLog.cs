@@ -52,16 +52,15 @@ internal sealed partial class AccessLog(GatewaySettings settings, ILoggerFactory
         return string.Join('/', segments);
     }
 
-    // As it is, and as the rule reads it.
+    // As the rule reads it, and what the rule takes out of it.
     private bool IsHandle(string segment, GatewayRequest request)
     {
-        var secret = request.View.Secret;
         for (var i = 0; i < request.HandleCount && segment.Length > 0; i++)
         {
             var (known, index) = request[i];
             var rule = settings.Sessions.All[index];
-            if (SessionKey.Of(secret, rule.Name, segment) == known
-                || SessionRules.TryKey(segment, rule, secret, out var key) && key == known)
+            if (SessionRules.TryKey(segment, rule, request.Secret!, out var key) && key == known
+                || rule.Extractor is not null && SessionKey.Of(request.Secret, rule.Name, segment) == known)
                 return true;
         }
 

@@ -1,9 +1,12 @@
 using System.Net;
 using CsCheck;
+using IamGateway.Forwarding;
 using IamGateway.Recording;
 using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Recording;
 
@@ -51,5 +54,33 @@ public sealed class AccessLogTests
 
         watch.AssertKept("log", "GET /interaction/*/login 200");
         Assert.Empty(watch.Findings());
+    }
+
+    [Fact]
+    public async Task Request_RefusedBeforeAVersionIsChosenForIt_IsLoggedAndOver()
+    {
+        using var watch = new OutputWatch().UseForThisTest();
+        await using var old = await Backend.StartAsync("8.2.1", _ => Task.CompletedTask);
+        await using var newer = await Backend.StartAsync("8.3.0", _ => Task.CompletedTask);
+        var settings = Backend.Settings(old, newer);
+        settings["IamGateway:AccessLog:Share"] = "1";
+        settings["IamGateway:Limits:NewSessionsPerClient"] = "1";
+        settings["IamGateway:Edge:TrustedNetworks:0"] = "127.0.0.1/32";
+        await using var gateway = await Gateway.StartAsync([], settings, new FakeTimeProvider(DateTimeOffset.UtcNow));
+        await gateway.SetWeightsAsync(("8.2.1", 50), ("8.3.0", 50));
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        client.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.1");
+        HttpStatusCode last = 0;
+        for (var i = 0; last != HttpStatusCode.TooManyRequests; i++)
+        {
+            Assert.InRange(i, 0, 20);
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Proxy, "/page"));
+            request.Headers.Add("Cookie", $"IAM_SESSION=invented-session-{i}");
+            using var response = await client.SendAsync(request);
+            last = response.StatusCode;
+        }
+
+        await UntilAsync(() => gateway.Service<InFlight>().Count == 0);
+        watch.AssertKept("log", "GET /page 429");
     }
 }

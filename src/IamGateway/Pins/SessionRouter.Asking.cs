@@ -14,13 +14,14 @@ internal sealed partial class SessionRouter
     private async ValueTask AskAsync(GatewayRequest request, bool isHold)
     {
         var started = time.GetTimestamp();
-        for (var left = Attempts; !await TryAskAsync(request, isHold, started); left--)
+        for (var attempt = 1; !await TryAskAsync(request, isHold, started); attempt++)
         {
             GiveBack(request);
-            if (left > 1)
-                continue;
-            Refuse(request, RefusalCode.StoreUnavailable);
-            break;
+            if (attempt == Attempts)
+            {
+                Refuse(request, RefusalCode.StoreUnavailable);
+                break;
+            }
         }
 
         request.StoreTime = time.GetElapsedTime(started);
@@ -35,7 +36,6 @@ internal sealed partial class SessionRouter
             if (request.HandleCount > 1)
                 await LinkUnknownAsync(request, Enter(request));
             var reached = 0;
-            var forced = false;
             var stays = true;
             var decision = Decision.Final;
             var keys = Keys(request);
@@ -63,8 +63,6 @@ internal sealed partial class SessionRouter
                     GiveBack(request);
                     i = -1;
                 }
-
-                forced |= answer.Forced;
             }
 
             if (!Conclude(request, reached, decision))

@@ -14,17 +14,17 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
     private const int MaxEvents = 10_000;
 
     // ARGV: 1 known generation, 2 known sequence.
-    private const string ReadScript = """
+    private static readonly RedisScript ReadScript = new("""
         local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
         local state = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
         if not state[1] then return {own} end
         if state[1] == ARGV[1] and state[2] == ARGV[2] then return {own, state[1]} end
         return {own, state[1], redis.call('HGET', KEYS[1], 'document')}
-        """;
+        """);
 
     // ARGV: 1 expected generation or empty, 2 expected sequence, 3 run ids, 4 sequence, 5 document, 6 generation, 7
     // channel, 8 max events, then events.
-    private const string WriteScript = """
+    private static readonly RedisScript WriteScript = new("""
         local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
         if not string.find(ARGV[3], own, 1, true) then return 0 end
         local state = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
@@ -35,14 +35,14 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
         for i = 9, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'e', ARGV[i]) end
         redis.call('PUBLISH', ARGV[7], ARGV[4])
         return 1
-        """;
+        """);
 
     public async ValueTask<StoredRouting> ReadAsync(RoutingState? known)
     {
         RedisValue[] values = [known?.Generation.Tag ?? "", known?.Sequence ?? 0];
         var result = await redis.RunAsync(
             "state", (Key: redis.StateKey, values),
-            static (db, s) => db.ScriptEvaluateAsync(ReadScript, [s.Key], s.values), probe: true);
+            static (db, s) => ReadScript.EvaluateAsync(db, [s.Key], s.values), probe: true);
         var fields = (RedisResult[])result!;
         ImmutableArray<string> runIds = [(string)fields[0]!];
         if (redis.IsCluster)
@@ -69,7 +69,7 @@ internal sealed class RedisRoutingStore(RedisConnection redis) : IRoutingStore
         ];
         var result = await redis.RunAsync(
             "state", (Keys: new[] { redis.StateKey, redis.GenerationKey, redis.EventsKey }, values),
-            static (db, s) => db.ScriptEvaluateAsync(WriteScript, s.Keys, s.values), probe: true);
+            static (db, s) => WriteScript.EvaluateAsync(db, s.Keys, s.values), probe: true);
         return (int)result == 1;
     }
 

@@ -3,6 +3,7 @@ using IamGateway.Routing;
 using IamGateway.Sessions;
 using IamGateway.Tests.Routing;
 using Microsoft.Extensions.Time.Testing;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Pins;
 
@@ -130,16 +131,6 @@ public sealed class SharedLeasesTests : IAsyncLifetime
         var before = lease.SeenAt;
         _time.Advance(_leases.KeptFor * 3 / 4);
         await UntilAsync(() => lease.SeenAt != before);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        var patience = System.Diagnostics.Stopwatch.StartNew();
-        while (!condition())
-        {
-            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(20), "it has not happened");
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-        }
     }
 
     [Fact]

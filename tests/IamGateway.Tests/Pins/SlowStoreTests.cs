@@ -6,6 +6,7 @@ using IamGateway.Tests.Routing;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using static IamGateway.Tests.Servers.Eventually;
 
 namespace IamGateway.Tests.Pins;
 
@@ -83,8 +84,7 @@ public sealed class SlowStoreTests : IAsyncLifetime
     private async Task AssertNothingIsLeasedAsync()
     {
         // The client may have its answer before the request has ended here.
-        while (_gateway.Service<InFlight>().Count > 0)
-            await Task.Yield();
+        await UntilAsync(() => _gateway.Service<InFlight>().Count == 0);
         await _gateway.Service<StoreOutbox>().FlushAsync(CancellationToken.None);
         Assert.Equal(0, await _store.LeasesAsync(_session));
     }

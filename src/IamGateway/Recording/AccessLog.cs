@@ -40,7 +40,7 @@ internal sealed partial class AccessLog(GatewaySettings settings, ILoggerFactory
         var parameters = path.IndexOf(';');
         if (parameters >= 0)
             path = path[..parameters];
-        if (request.HandleCount == 0)
+        if (request.HandleCount == 0 && request.Stripped is null)
             return path;
         var segments = path.Split('/');
         for (var i = 0; i < segments.Length; i++)
@@ -52,19 +52,25 @@ internal sealed partial class AccessLog(GatewaySettings settings, ILoggerFactory
         return string.Join('/', segments);
     }
 
-    // As the rule reads it, and what the rule takes out of it.
     private bool IsHandle(string segment, GatewayRequest request)
     {
-        for (var i = 0; i < request.HandleCount && segment.Length > 0; i++)
+        if (segment.Length == 0)
+            return false;
+        for (var i = 0; i < request.HandleCount; i++)
         {
-            var (known, index) = request[i];
-            var rule = settings.Sessions.All[index];
-            if (SessionRules.TryKey(segment, rule, request.Secret!, out var key) && key == known
-                || rule.Extractor is not null && SessionKey.Of(request.Secret, rule.Name, segment) == known)
+            if (IsOf(request[i], segment, request.Secret!))
                 return true;
         }
 
-        return false;
+        return request.Stripped?.Exists(h => IsOf(h, segment, request.Secret!)) == true;
+    }
+
+    // As the rule reads it, and what the rule takes out of it.
+    private bool IsOf(Handle handle, string segment, byte[] secret)
+    {
+        var rule = settings.Sessions.All[handle.Rule];
+        return SessionRules.TryKey(segment, rule, secret, out var key) && key == handle.Key
+            || rule.Extractor is not null && SessionKey.Of(secret, rule.Name, segment) == handle.Key;
     }
 
     [LoggerMessage(

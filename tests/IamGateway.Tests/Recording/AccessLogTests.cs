@@ -1,7 +1,10 @@
 using System.Net;
 using CsCheck;
 using IamGateway.Forwarding;
+using IamGateway.Pins;
 using IamGateway.Recording;
+using IamGateway.Routing;
+using IamGateway.Sessions;
 using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
@@ -37,22 +40,36 @@ public sealed class AccessLogTests
         const string Handle = "J_qfOi3D8Xbj1Zuj4JMt4";
         using var watch = new OutputWatch().UseForThisTest();
         watch.Secrets.Add(Handle);
-        await using var backend = await Backend.StartAsync("8.2.1", http => http.Response.WriteAsync("ok"));
+        await using var backend = await Backend.StartAsync("8.2.1", http =>
+        {
+            http.Response.Headers.SetCookie = $"IAM_SESSION={cookie}";
+            return http.Response.WriteAsync("ok");
+        });
         var settings = Backend.Settings(backend);
         settings["IamGateway:AccessLog:Share"] = "1";
         settings["IamGateway:Sessions:0:Extract"] = extract.Length > 0 ? extract : null;
         await using (var gateway = await Gateway.StartAsync([], settings))
         {
             using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+            using var login = await client.GetAsync(new Uri(gateway.Proxy, "/login"));
             client.DefaultRequestHeaders.Add("Cookie", $"IAM_SESSION={cookie}");
-            foreach (var value in (string[])[Handle, cookie])
+            foreach (var path in (string[])[$"/interaction/{Handle}/login", $"/interaction/{cookie}/login"])
             {
-                using var response = await client.GetAsync(new Uri(gateway.Proxy, $"/interaction/{value}/login"));
+                using var response = await client.GetAsync(new Uri(gateway.Proxy, path));
                 Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             }
+
+            // A handle that is taken out of the request is one all the same: the IAM may know it.
+            await gateway.Service<StoreOutbox>().FlushAsync(CancellationToken.None);
+            var key = SessionKey.Of(gateway.Service<Replica>().View.Secret, "session", Handle);
+            using var end = await gateway.Admin.DeleteAsync($"/api/v1/sessions/{key}");
+            end.EnsureSuccessStatusCode();
+            using var ended = await client.GetAsync(new Uri(gateway.Proxy, $"/ended/{Handle}/login"));
+            Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
         }
 
         watch.AssertKept("log", "GET /interaction/*/login 200");
+        watch.AssertKept("log", "GET /ended/*/login 200");
         Assert.Empty(watch.Findings());
     }
 

@@ -201,7 +201,7 @@ internal static class GatewayHost
         }
         catch (StoreUnavailableException e)
         {
-            problems.Add("ConnectionStrings:Redis", $"{e.Message}; start it or correct the address.");
+            problems.Add("ConnectionStrings:Redis", $"{e.Message}.");
             return null;
         }
     }

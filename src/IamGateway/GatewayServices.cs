@@ -99,6 +99,7 @@ internal static class GatewayServices
         }
 
         services.AddSingleton(redis);
+        services.AddSingleton<RedisLogin>();
         services.AddSingleton<IPinStore, RedisPinStore>();
         services.AddSingleton<IRoutingStore, RedisRoutingStore>();
         services.AddSingleton<IReportStore, RedisReportStore>();

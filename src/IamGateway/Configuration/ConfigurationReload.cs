@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Sessions;
 using Microsoft.Extensions.Configuration;
@@ -7,7 +9,7 @@ namespace IamGateway.Configuration;
 
 /// <summary>
 /// Judges a configuration that has changed while the process runs: it is applied as a whole or not at all. Instances,
-/// routes, clusters and keys change at once, the rest of the section IamGateway with the next start.
+/// routes, clusters, keys and passwords change at once, the rest of the section IamGateway with the next start.
 /// </summary>
 internal sealed partial class ConfigurationReload
 {
@@ -69,18 +71,37 @@ internal sealed partial class ConfigurationReload
     public void Applied(GatewaySettings settings)
     {
         Log.Applied(_logger, settings.Instances.Count);
-        // Keys are exchanged while it runs: those that are no longer configured are worth nothing from now on.
-        _services.GetRequiredService<GatewaySettings>().Options.Admin.ApiKeys = settings.Options.Admin.ApiKeys;
-        _services.GetRequiredService<Witness>().UseKeys(settings.Options.Witness.Keys);
+        ExchangeSecrets(settings.Options);
         var now = OwnSection();
-        string[] changed =
+        List<string> changed =
         [
             .. now.Keys.Union(_atStart.Keys)
-                .Where(k => !IsExchanged(k) && Value(now, k) != Value(_atStart, k)).Order(),
+                .Where(k => !Exchanged.IsMatch(k) && Value(now, k) != Value(_atStart, k)).Order(),
         ];
-        if (changed.Length > 0)
+        var isRedisNew = _services.GetService<RedisLogin>() is { } login
+            ? !login.TryExchange(settings.Redis)
+            : settings.Redis is not null;
+        if (isRedisNew)
+            changed.Add("ConnectionStrings:Redis");
+        if (changed.Count > 0)
             Log.NeedsRestart(_logger, string.Join(", ", changed));
         _metrics.Reloaded("file", "applied");
+    }
+
+    // Those that are no longer configured are worth nothing from now on.
+    private void ExchangeSecrets(GatewayOptions read)
+    {
+        var running = _services.GetRequiredService<GatewaySettings>().Options;
+        running.Admin.ApiKeys = read.Admin.ApiKeys;
+        _services.GetRequiredService<Witness>().UseKeys(read.Witness.Keys);
+        if (running.Admin.Oidc is { } oidc && read.Admin.Oidc is { } client
+            && (oidc.Authority, oidc.ClientId) == (client.Authority, client.ClientId))
+            oidc.ClientSecret = client.ClientSecret;
+        foreach (var (hook, now) in running.Rollout.Webhooks.Zip(read.Rollout.Webhooks))
+        {
+            if (hook.Url == now.Url)
+                hook.Secret = now.Secret;
+        }
     }
 
     /// <summary>It could not be judged.</summary>
@@ -118,9 +139,10 @@ internal sealed partial class ConfigurationReload
     private Dictionary<string, string?> OwnSection() => _configuration.GetSection("IamGateway").AsEnumerable()
         .Where(s => s.Value is not null).ToDictionary(s => s.Key, s => s.Value, StringComparer.OrdinalIgnoreCase);
 
-    private static bool IsExchanged(string key) =>
-        key.StartsWith("IamGateway:Admin:ApiKeys:", StringComparison.OrdinalIgnoreCase)
-        || key.StartsWith("IamGateway:Witness:Keys:", StringComparison.OrdinalIgnoreCase);
+    [GeneratedRegex(
+        @"^IamGateway:(Admin:ApiKeys:|Witness:Keys:|Admin:Oidc:ClientSecret$|Rollout:Webhooks:\d+:Secret$)",
+        RegexOptions.IgnoreCase)]
+    private static partial Regex Exchanged { get; }
 
     private static string? Value(Dictionary<string, string?> section, string key) => section.GetValueOrDefault(key);
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Security.Authentication;
 using IamGateway.Recording;
 using StackExchange.Redis;
 
@@ -10,45 +11,39 @@ namespace IamGateway.Pins;
 /// The connection to Redis with a bound on every call: one that takes longer than <c>Store:Timeout</c> counts as
 /// failed, and after a few failures in a row calls fail at once until a probe gets through (<see cref="ProbeAsync"/>).
 /// </summary>
-internal sealed class RedisConnection : IAsyncDisposable
+internal sealed partial class RedisConnection : IAsyncDisposable
 {
     private const int FailuresToOpen = 3;
     private static readonly TimeSpan AnswersFor = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FollowInterval = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
     private readonly List<Action> _subscribers = [];
-    private readonly ConfigurationOptions _options;
-    private readonly RedisSentinels? _sentinels;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly TimeSpan _timeout;
     private readonly ITimer? _following;
-    private ConnectionMultiplexer _multiplexer;
+    private volatile Link _link;
     private long _answeredAt;
     private int _failures;
     private int _isMoving;
 
-    private RedisConnection(
-        ConnectionMultiplexer multiplexer, ConfigurationOptions options, RedisSentinels? sentinels, string keyPrefix,
-        TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
+    private RedisConnection(Link link, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
     {
-        _multiplexer = multiplexer;
-        multiplexer.ConnectionFailed += Failed;
-        _options = options;
-        _sentinels = sentinels;
+        _link = link;
+        link.Multiplexer.ConnectionFailed += Failed;
         _metrics = metrics;
         _time = time;
         _timeout = timeout;
         KeyPrefix = keyPrefix;
-        IsCluster = multiplexer.GetServers().Any(s => s.ServerType == ServerType.Cluster);
+        IsCluster = link.Multiplexer.GetServers().Any(s => s.ServerType == ServerType.Cluster);
         metrics.StoreUp(true);
-        if (sentinels is not null)
+        if (link.Sentinels is not null)
             _following = time.CreateTimer(_ => _ = FollowAsync(), null, FollowInterval, FollowInterval);
     }
 
     public string KeyPrefix { get; }
 
-    public IDatabase Database => Volatile.Read(ref _multiplexer).GetDatabase();
+    public IDatabase Database => _link.Multiplexer.GetDatabase();
 
     public bool IsCluster { get; }
 
@@ -75,7 +70,48 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// Connects, or throws <see cref="StoreUnavailableException"/> if no server answers within five seconds.
     /// </summary>
     public static async Task<RedisConnection> ConnectAsync(
-        string connectionString, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
+        string connectionString, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time) =>
+        new(await OpenAsync(connectionString, time), keyPrefix, timeout, metrics, time);
+
+    private static async Task<Link> OpenAsync(string connectionString, TimeProvider time)
+    {
+        var options = Options(connectionString);
+        RedisSentinels? sentinels = null;
+        try
+        {
+            sentinels = await RedisSentinels.ConnectAsync(options, time);
+            if (sentinels is not null)
+            {
+                var primary = await sentinels.PrimaryAsync() ?? throw new TimeoutException("No sentinel answers.");
+                options = Direct(options, primary);
+            }
+
+            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(
+                TimeSpan.FromSeconds(10), time);
+            return new Link(multiplexer, options, sentinels);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            if (sentinels is not null)
+                await sentinels.DisposeAsync();
+            var servers = string.Join(", ", options.EndPoints.Select(p => Format(p)));
+            throw new StoreUnavailableException(Problem(e, servers), e);
+        }
+    }
+
+    private static string Problem(Exception error, string servers) => error switch
+    {
+        RedisConnectionException
+        {
+            FailureType: ConnectionFailureType.AuthenticationFailure, InnerException: AuthenticationException,
+        } =>
+            $"TLS to Redis at {servers} fails, most likely its certificate is not trusted; name its authority",
+        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } =>
+            $"Redis at {servers} refuses the user or the password; correct them",
+        _ => $"no Redis answers at {servers}; start it or correct the address",
+    };
+
+    private static ConfigurationOptions Options(string connectionString)
     {
         var options = ConfigurationOptions.Parse(connectionString);
         options.AbortOnConnectFail = true;
@@ -93,27 +129,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         options.ConfigCheckSeconds = 5;
         options.KeepAlive = 5;
         options.ConnectTimeout = 3000;
-        RedisSentinels? sentinels = null;
-        try
-        {
-            sentinels = await RedisSentinels.ConnectAsync(options, time);
-            if (sentinels is not null)
-            {
-                var primary = await sentinels.PrimaryAsync() ?? throw new TimeoutException("No sentinel answers.");
-                options = Direct(options, primary);
-            }
-
-            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(
-                TimeSpan.FromSeconds(10), time);
-            return new RedisConnection(multiplexer, options, sentinels, keyPrefix, timeout, metrics, time);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException)
-        {
-            if (sentinels is not null)
-                await sentinels.DisposeAsync();
-            throw new StoreUnavailableException(
-                $"no Redis answers at {string.Join(", ", options.EndPoints.Select(p => Format(p)))}", e);
-        }
+        return options;
     }
 
     private void Failed(object? sender, ConnectionFailedEventArgs e) => Volatile.Write(ref _answeredAt, 0);
@@ -135,7 +151,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     };
 
     public IEnumerable<IServer> Primaries() =>
-        _multiplexer.GetServers().Where(s => s.IsConnected && !s.IsReplica && s.ServerType != ServerType.Sentinel);
+        _link.Multiplexer.GetServers().Where(s => s.IsConnected && !s.IsReplica && s.ServerType != ServerType.Sentinel);
 
     /// <summary>Calls back when a replica has published a change.</summary>
     public async Task SubscribeAsync(Action changed)
@@ -144,7 +160,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         lock (_lock)
         {
             _subscribers.Add(changed);
-            multiplexer = _multiplexer;
+            multiplexer = _link.Multiplexer;
         }
 
         await SubscribeAsync(multiplexer, changed);
@@ -192,8 +208,15 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>So many calls would have failed as the last one did, and were not made.</summary>
+    public void AlsoFailed(int calls)
+    {
+        if (Interlocked.Add(ref _failures, calls) >= FailuresToOpen)
+            _metrics.StoreUp(false);
+    }
+
     // An error about one entry says nothing about the others, which must go on being asked for.
-    private static bool IsAway(Exception e) => e is not RedisServerException server
+    public static bool IsAway(Exception e) => e is not RedisServerException server
         || !server.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal)
             && !server.Message.StartsWith("ERR", StringComparison.Ordinal);
 
@@ -205,57 +228,6 @@ internal sealed class RedisConnection : IAsyncDisposable
         TimeoutException => "no answer in time",
         _ => "no connection",
     };
-
-    /// <summary>Asks the topology again; a primary that answers READONLY or is gone has a successor.</summary>
-    public async Task ProbeAsync()
-    {
-        try
-        {
-            if (_sentinels is not null)
-                await FollowAsync();
-            else
-                await _multiplexer.ConfigureAsync().WaitAsync(TimeSpan.FromSeconds(2), _time);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            // The next call says whether it helped.
-        }
-    }
-
-    /// <summary>Moves to the primary that the sentinels name, if it is another one.</summary>
-    private async Task FollowAsync()
-    {
-        if (Interlocked.Exchange(ref _isMoving, 1) != 0)
-            return;
-        try
-        {
-            if (await _sentinels!.PrimaryAsync() is not { } primary || _multiplexer.GetEndPoints().Contains(primary))
-                return;
-            var next = await ConnectionMultiplexer.ConnectAsync(Direct(_options, primary));
-            next.ConnectionFailed += Failed;
-            ConnectionMultiplexer former;
-            Action[] subscribers;
-            lock (_lock)
-            {
-                former = _multiplexer;
-                Volatile.Write(ref _multiplexer, next);
-                subscribers = [.. _subscribers];
-            }
-
-            // Its calls in flight fail, as those of a store that is away.
-            await CloseAsync(former);
-            foreach (var changed in subscribers)
-                await SubscribeAsync(next, changed);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            // Asked again soon.
-        }
-        finally
-        {
-            Volatile.Write(ref _isMoving, 0);
-        }
-    }
 
     /// <summary>The run ids of all primaries; fewer than there are when one does not answer.</summary>
     public async Task<ImmutableArray<string>> RunIdsAsync()
@@ -297,7 +269,8 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
-            throw new StoreUnavailableException("Redis went away while its eviction policy was asked for", e);
+            throw new StoreUnavailableException(
+                "Redis went away while its eviction policy was asked for; start it again", e);
         }
 
         return null;
@@ -328,21 +301,10 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         if (_following is not null)
             await _following.DisposeAsync();
-        if (_sentinels is not null)
-            await _sentinels.DisposeAsync();
-        await CloseAsync(_multiplexer);
+        await CloseAsync(_link);
     }
 
-    // Not disposed of, which waits for commands that a server which hangs may never answer.
-    private async Task CloseAsync(ConnectionMultiplexer multiplexer)
-    {
-        try
-        {
-            await multiplexer.CloseAsync(allowCommandsToComplete: false).WaitAsync(TimeSpan.FromSeconds(2), _time);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            // It ends with the process.
-        }
-    }
+    /// <summary>What it goes through; of sentinels the options name the primary alone.</summary>
+    private sealed record Link(
+        ConnectionMultiplexer Multiplexer, ConfigurationOptions Options, RedisSentinels? Sentinels);
 }

@@ -28,6 +28,8 @@ internal sealed class RedisSentinels : IAsyncDisposable
         if (string.IsNullOrEmpty(options.ServiceName))
             return null;
         var own = options.Clone();
+        own.User = options.SentinelUser;
+        own.Password = options.SentinelPassword;
         own.CommandMap = CommandMap.Sentinel;
         own.TieBreaker = "";
         var sentinels = await ConnectionMultiplexer.SentinelConnectAsync(own);

@@ -133,7 +133,8 @@ internal sealed partial class RolloutWebhooks(
 
         public string Url { get; } = options.Url!;
 
-        public byte[] Key { get; } = Key(options.Secret!);
+        /// <summary>The secret may be exchanged.</summary>
+        public byte[] Key => Key(options.Secret!);
 
         public Channel<byte[]> Queue { get; } = Channel.CreateBounded<byte[]>(Capacity);
 

@@ -51,6 +51,9 @@ internal static partial class ConsoleOidc
                 cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
             }
 
+            // On the way out and back: it may have been exchanged since.
+            o.Events.OnRedirectToIdentityProvider = UseSecret;
+            o.Events.OnMessageReceived = UseSecret;
             o.Events.OnTicketReceived = ReceiveAsync;
             o.Events.OnRemoteFailure = FailAsync;
         });
@@ -76,6 +79,13 @@ internal static partial class ConsoleOidc
             Log.Unreachable(Logger(http), oidc.Authority!, e);
             await WritePageAsync(http, 502, "Your organisation's login does not answer; try again, or use an API key.");
         }
+    }
+
+    private static Task UseSecret(BaseContext<OpenIdConnectOptions> context)
+    {
+        context.Options.ClientSecret = context.HttpContext.RequestServices.GetRequiredService<GatewaySettings>()
+            .Options.Admin.Oidc!.ClientSecret;
+        return Task.CompletedTask;
     }
 
     // What the provider vouches for is not yet somebody who may do something here.

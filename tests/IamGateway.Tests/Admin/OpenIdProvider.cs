@@ -29,6 +29,9 @@ internal sealed class OpenIdProvider : IAsyncDisposable
     /// <summary>The role of whoever logs in; null: none.</summary>
     public string? Role { get; set; } = "operator";
 
+    /// <summary>What it knows of the client.</summary>
+    public string Secret { get; set; } = ClientSecret;
+
     /// <summary>Whom ID tokens are for.</summary>
     public string IdTokenAudience { get; set; } = ClientId;
 
@@ -130,7 +133,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         var form = await http.Request.ReadFormAsync();
         var challenge = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"]!)));
         if (!_codes.TryRemove(form["code"]!, out var asked) || asked.Challenge != challenge
-            || asked.RedirectUri != form["redirect_uri"] || form["client_secret"] != ClientSecret)
+            || asked.RedirectUri != form["redirect_uri"] || form["client_secret"] != Secret)
         {
             http.Response.StatusCode = 400;
             await http.Response.WriteAsJsonAsync(new { error = "invalid_grant" });

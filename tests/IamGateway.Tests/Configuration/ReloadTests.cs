@@ -13,7 +13,7 @@ namespace IamGateway.Tests.Configuration;
 /// <summary>The configuration file is edited while the gateway runs.</summary>
 public sealed class ReloadTests : IAsyncLifetime
 {
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("iamgw-reload-");
+    private readonly ConfigFile _config = new();
     private readonly JsonObject _destinations = [];
     private readonly JsonObject _cluster;
     private readonly JsonObject _file;
@@ -35,18 +35,16 @@ public sealed class ReloadTests : IAsyncLifetime
         };
     }
 
-    private string Path => System.IO.Path.Combine(_directory.FullName, "gateway.json");
-
     public async ValueTask InitializeAsync()
     {
         _one = await Backend.StartAsync("8.2.1", http => AnswerAsync(http, "one"));
         _two = await Backend.StartAsync("8.2.1", http => AnswerAsync(http, "two"));
         _newer = await Backend.StartAsync("8.3.0", http => AnswerAsync(http, "newer"));
         Set("one", _one);
-        Write(_file.ToJsonString());
+        _config.Write(_file.ToJsonString());
         _gateway = await Gateway.StartAsync([], new Dictionary<string, string?>
         {
-            ["config"] = Path,
+            ["config"] = _config.Path,
             ["IamGateway:Drain:CloseWithin"] = "00:00:00",
         });
     }
@@ -148,9 +146,9 @@ public sealed class ReloadTests : IAsyncLifetime
         }
 
         if (mistake == "gone")
-            File.Delete(Path);
+            File.Delete(_config.Path);
         else
-            Write(mistake == "json" ? _file.ToJsonString()[..^5] : _file.ToJsonString());
+            _config.Write(mistake == "json" ? _file.ToJsonString()[..^5] : _file.ToJsonString());
         await UntilAsync(async () => await ReloadsAsync("rejected") >= 1);
 
         Assert.Equal(["one"], _gateway.Service<InstanceTable>().All.Select(i => i.Id));
@@ -170,14 +168,6 @@ public sealed class ReloadTests : IAsyncLifetime
         ["Address"] = backend.Address.ToString(),
         ["Metadata"] = new JsonObject { ["Version"] = backend.Version },
     };
-
-    // As editors and deployment tools do, so that no half of a file is ever seen.
-    private void Write(string text)
-    {
-        var beside = System.IO.Path.Combine(_directory.FullName, "beside");
-        File.WriteAllText(beside, text);
-        File.Move(beside, Path, overwrite: true);
-    }
 
     private async Task<int> StatusAsync(string key)
     {
@@ -217,7 +207,7 @@ public sealed class ReloadTests : IAsyncLifetime
 
     private async Task EditAsync(string result, int times)
     {
-        Write(_file.ToJsonString());
+        _config.Write(_file.ToJsonString());
         await UntilAsync(async () => await ReloadsAsync(result) >= times);
     }
 
@@ -234,6 +224,6 @@ public sealed class ReloadTests : IAsyncLifetime
         await _gateway.DisposeAsync();
         foreach (var backend in (Backend[])[_one, _two, _newer])
             await backend.DisposeAsync();
-        _directory.Delete(recursive: true);
+        _config.Dispose();
     }
 }

@@ -15,18 +15,14 @@ internal sealed partial class RedisPinStore
 
     private async Task<bool[]> AreHeldAsync(ArgumentCache shared, HeldLease[] leases)
     {
-        var marker = _marker?.Length ?? 0;
-        var keys = new RedisKey[leases.Length + marker];
-        _marker?.CopyTo(keys, 1);
-        for (var i = 0; i < leases.Length; i++)
-            keys[i == 0 ? 0 : i + marker] = Key(leases[i].Root);
+        var keys = Keys(Array.ConvertAll(leases, l => l.Root));
         var entries = (RedisResult[])(await RunAsync(
             "renew", EntriesScript, keys, [shared.Generation, shared.RunIds]))!;
         var held = new bool[leases.Length];
         if (entries.Length == 0)
             return held;
         for (var i = 0; i < leases.Length; i++)
-            held[i] = IsHeld((string?)entries[i == 0 ? 0 : i + marker], leases[i], shared.Code);
+            held[i] = IsHeld((string?)entries[i == 0 ? 0 : i + keys.Length - leases.Length], leases[i], shared.Code);
         return held;
     }
 

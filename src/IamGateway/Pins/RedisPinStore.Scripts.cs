@@ -55,68 +55,80 @@ internal sealed partial class RedisPinStore
 
         """;
 
-    // ARGV: 1 generation, 2 run ids, 3 lease, 4 ttl, 5 draw, 6 now, 7 newest, 8 top, 9 final, 10 raise to, 11 cut,
-    // 12 must, 13 may raise, 14 hold, 15 max deferral, 16 max wait, 17 max hold, 18 replicas, 19 next replica,
-    // 20 revoked, 21 unknown ends, 22 unknown waits, 23 generation acknowledged, 24 lowest, 25 ttl of an unknown one,
-    // 26 former lease or empty, 27 the generation as records name it.
+    // KEYS[1] and those behind the generation marker are asked for. ARGV: 1 generation, 2 run ids, 3 ttl, 4 now,
+    // 5 newest, 6 top, 7 final, 8 raise to, 9 cut, 10 max deferral, 11 max wait, 12 max hold, 13 replicas, 14 next
+    // replica, 15 revoked, 16 unknown ends, 17 unknown waits, 18 generation acknowledged, 19 lowest, 20 ttl of an
+    // unknown one, 21 the generation as records name it; then for each key: lease, draw, 1 for must, 2 for may raise
+    // and 4 for hold in one number, former lease or empty. Returns a reply for each key.
     private static readonly RedisScript ClaimScript = new(Prelude + """
-        local v = redis.call('GET', KEYS[1])
-        if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
-        if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
-        local gen = ARGV[27]
-        local now, newest, final, raise = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9]), tonumber(ARGV[10])
-        local known = v and true or false
-        local r = known and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[5]), gen = '', leases = '' }
-        if known and string.find(ARGV[20], ',' .. r.pin .. ',', 1, true) then return {6} end
-        if r.pin > tonumber(ARGV[8]) then return {8} end
-        if known and r.pin < tonumber(ARGV[24]) then r.pin = tonumber(ARGV[24]); r.leases = ''; r.since = nil end
-        if known and r.pin == final then
-          if r.gen ~= gen then r.gen = gen; r.leases = ''; put(KEYS[1], r, ARGV[4]) end
-          return {3, r.pin, r.bucket}
+        local gen = ARGV[21]
+        local now, newest, top, final = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+        local raise, cut, wait, lowest = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[11]), tonumber(ARGV[19])
+        local function claim(key, own, draw, is, former)
+          local v = redis.call('GET', key)
+          if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+          local must, may_raise, hold = is % 2 == 1, is % 4 > 1, is > 3
+          local known = v and true or false
+          local r = known and parse(v) or { kind = 'R', pin = 0, bucket = draw, gen = '', leases = '' }
+          if known and string.find(ARGV[15], ',' .. r.pin .. ',', 1, true) then return {6} end
+          if r.pin > top then return {8} end
+          if known and r.pin < lowest then r.pin = lowest; r.leases = ''; r.since = nil end
+          if known and r.pin == final then
+            if r.gen ~= gen then r.gen = gen; r.leases = ''; put(key, r, ARGV[3]) end
+            return {3, r.pin, r.bucket}
+          end
+          if ARGV[18] == '0' then return {7} end
+          if r.gen ~= gen then
+            if ARGV[17] == '1' then return {8} end
+            if ARGV[16] == '1' then return {6} end
+            r.pin = math.max(r.pin, newest); r.gen = gen; r.leases = ''; r.since = nil
+            if r.pin == final then
+              if not known then r.kind = 'N' end
+              put(key, r, known and ARGV[3] or ARGV[20])
+              return {9, r.pin, r.bucket}
+            end
+          end
+          local leases, others, has_own = {}, 0, false
+          for _, lease in ipairs(live(r.leases, ARGV[13], tonumber(ARGV[14]))) do
+            if lease == own then has_own = true elseif lease ~= former then others = others + 1 end
+            if lease == own or lease ~= former then leases[#leases + 1] = lease end
+          end
+          if may_raise and raise > r.pin and (must or r.bucket < cut) then
+            local waited = now - (r.since or now)
+            if must or not hold or waited >= tonumber(ARGV[12]) then
+              if others == 0 then
+                r.pin = raise; r.since = nil; r.leases = ''
+                put(key, r, ARGV[3])
+                return {4, r.pin, r.bucket}
+              end
+              if must then
+                if not r.since or now - r.since >= wait then r.since = now; put(key, r, ARGV[3]) end
+                return {5, r.pin, r.bucket}
+              end
+              local deferral = tonumber(ARGV[10])
+              if waited >= deferral + wait then r.since = now
+              elseif r.since and waited >= deferral then return {5, r.pin, r.bucket} end
+            end
+            r.since = r.since or now
+          elseif must then
+            return {5, r.pin, r.bucket}
+          elseif r.since and now - r.since >= wait then
+            r.since = nil
+          end
+          if not has_own then leases[#leases + 1] = own end
+          r.leases = table.concat(leases, ',')
+          put(key, r, ARGV[3])
+          return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
         end
-        if ARGV[23] == '0' then return {7} end
-        if r.gen ~= gen then
-          if ARGV[22] == '1' then return {8} end
-          if ARGV[21] == '1' then return {6} end
-          r.pin = math.max(r.pin, newest); r.gen = gen; r.leases = ''; r.since = nil
-          if r.pin == final then
-            if not known then r.kind = 'N' end
-            put(KEYS[1], r, known and ARGV[4] or ARGV[25])
-            return {9, r.pin, r.bucket}
+        local ok = generation_ok(ARGV[1], ARGV[2])
+        local replies, at = {}, 22
+        for i, key in ipairs(KEYS) do
+          if i ~= 2 then
+            replies[#replies + 1] = ok and claim(key, ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3]) or {7}
+            at = at + 4
           end
         end
-        local leases, others, own = {}, 0, false
-        for _, lease in ipairs(live(r.leases, ARGV[18], tonumber(ARGV[19]))) do
-          if lease == ARGV[3] then own = true elseif lease ~= ARGV[26] then others = others + 1 end
-          if lease == ARGV[3] or lease ~= ARGV[26] then leases[#leases + 1] = lease end
-        end
-        local wait = tonumber(ARGV[16])
-        if ARGV[13] == '1' and raise > r.pin and (ARGV[12] == '1' or r.bucket < tonumber(ARGV[11])) then
-          local waited = now - (r.since or now)
-          if ARGV[12] == '1' or ARGV[14] == '0' or waited >= tonumber(ARGV[17]) then
-            if others == 0 then
-              r.pin = raise; r.since = nil; r.leases = ''
-              put(KEYS[1], r, ARGV[4])
-              return {4, r.pin, r.bucket}
-            end
-            if ARGV[12] == '1' then
-              if not r.since or now - r.since >= wait then r.since = now; put(KEYS[1], r, ARGV[4]) end
-              return {5, r.pin, r.bucket}
-            end
-            local deferral = tonumber(ARGV[15])
-            if waited >= deferral + wait then r.since = now
-            elseif r.since and waited >= deferral then return {5, r.pin, r.bucket} end
-          end
-          r.since = r.since or now
-        elseif ARGV[12] == '1' then
-          return {5, r.pin, r.bucket}
-        elseif r.since and now - r.since >= wait then
-          r.since = nil
-        end
-        if not own then leases[#leases + 1] = ARGV[3] end
-        r.leases = table.concat(leases, ',')
-        put(KEYS[1], r, ARGV[4])
-        return {2, r.pin, r.bucket, r.since and now - r.since < wait and 1 or 0}
+        return replies
         """);
 
     // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket, 7 the generation as records name it.
@@ -146,6 +158,16 @@ internal sealed partial class RedisPinStore
           entries[i] = type(v) == 'string' and v
         end
         return entries
+        """);
+
+    // Returns how the entry under each key begins, up to its pin.
+    private static readonly RedisScript HeadsScript = new("""
+        local heads = {}
+        for i, key in ipairs(KEYS) do
+          local head = redis.pcall('GETRANGE', key, 0, 8)
+          heads[i] = type(head) == 'string' and head
+        end
+        return heads
         """);
 
     // ARGV: 1 generation, 2 run ids, 3 the 16 bytes of the name pointed to, 4 ttl. Nothing is ever kept shorter than

@@ -9,7 +9,6 @@ namespace IamGateway.Pins;
 /// <summary>Sessions in Redis (standalone, Sentinel or Cluster): one key an entry, one script a call.</summary>
 internal sealed partial class RedisPinStore : IPinStore
 {
-    private const int ScanPage = 1000;
     private readonly RedisConnection _redis;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
@@ -27,21 +26,6 @@ internal sealed partial class RedisPinStore : IPinStore
     }
 
     public bool IsAnswering => _redis.IsAnswering;
-
-    public async ValueTask<ClaimReply> ClaimAsync(ClaimTerms terms, ClaimRequest request)
-    {
-        var shared = Arguments(terms);
-        RedisValue[] values =
-        [
-            shared.Generation, shared.RunIds, request.Lease.ToString(), shared.Ttl, request.Draw,
-            _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest, terms.Top, terms.Final, terms.RaiseTo, terms.Cut,
-            request.Must, request.MayRaise, request.Hold, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
-            shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
-            terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl, request.Former?.ToString() ?? "",
-            shared.Code,
-        ];
-        return Read(await RunAsync("claim", ClaimScript, Keys(request.Key), values));
-    }
 
     public async ValueTask<ClaimReply> LeaseAsync(
         ClaimTerms terms, SessionKey key, LeaseId? lease, int ordinal, int bucket)
@@ -188,56 +172,6 @@ internal sealed partial class RedisPinStore : IPinStore
 
     private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
-    public async ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            return await CountAllAsync(cancellation);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            // The connection may be exchanged for one to another primary while the keys are gone through.
-            throw new StoreUnavailableException("The store went away while its sessions were counted.", e);
-        }
-    }
-
-    private async Task<IReadOnlyDictionary<int, long>> CountAllAsync(CancellationToken cancellation)
-    {
-        var counts = new Dictionary<int, long>();
-        foreach (var server in _redis.Primaries())
-        {
-            var page = new List<RedisKey>(ScanPage);
-            await foreach (var key in server.KeysAsync(pattern: _redis.KeyPrefix + ":*", pageSize: ScanPage)
-                .WithCancellation(cancellation))
-            {
-                page.Add(key);
-                if (page.Count == ScanPage)
-                    await CountAsync(page, counts);
-            }
-
-            await CountAsync(page, counts);
-        }
-
-        return counts;
-    }
-
-    private async Task CountAsync(List<RedisKey> page, Dictionary<int, long> counts)
-    {
-        // One GETRANGE a key and not MGET: on a Cluster the keys of a page lie in many slots.
-        var reads = page.Where(k => ((byte[])k!).Length == _prefix.Length + SessionKey.Size)
-            .Select(k => _redis.Database.StringGetRangeAsync(k, 0, 8)).ToArray();
-        page.Clear();
-        foreach (var read in reads)
-        {
-            var head = (string?)await read;
-            if (head is not ['R' or 'E' or 'N' or '1' or '2', .. var rest])
-                continue;
-            var digits = char.IsAsciiDigit(head[0]) ? 3 : Math.Max(rest.IndexOf(':'), 0);
-            if (int.TryParse(rest.AsSpan(0, digits), CultureInfo.InvariantCulture, out var pin))
-                counts[pin] = counts.GetValueOrDefault(pin) + 1;
-        }
-    }
-
     private async Task<RedisResult> RunAsync(string operation, RedisScript script, RedisKey[] keys, RedisValue[] values)
     {
         var started = Stopwatch.GetTimestamp();
@@ -267,6 +201,17 @@ internal sealed partial class RedisPinStore : IPinStore
     }
 
     private RedisKey[] Keys(SessionKey key) => _marker is null ? [Key(key)] : [Key(key), _marker[0]];
+
+    // The marker is the second one for every script.
+    private RedisKey[] Keys(SessionKey[] all)
+    {
+        var marker = _marker?.Length ?? 0;
+        var keys = new RedisKey[all.Length + marker];
+        _marker?.CopyTo(keys, 1);
+        for (var i = 0; i < all.Length; i++)
+            keys[i == 0 ? 0 : i + marker] = Key(all[i]);
+        return keys;
+    }
 
     private RedisKey Key(SessionKey key)
     {

@@ -47,8 +47,8 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
 
     private static readonly Gen<Step> AnyStep = Gen.Select(
         Gen.Frequency(
-            (6, Gen.Const(Call.Claim)), (2, Gen.Const(Call.Lease)), (1, Gen.Const(Call.Link)),
-            (1, Gen.Const(Call.Replace)), (6, Gen.Const(Call.Write))),
+            (4, Gen.Const(Call.Claim)), (3, Gen.Const(Call.Claims)), (2, Gen.Const(Call.Lease)),
+            (1, Gen.Const(Call.Link)), (1, Gen.Const(Call.Replace)), (6, Gen.Const(Call.Write))),
         AnyTerms, Gen.Int[0, Names - 1], Gen.Int[0, Names - 1], AnyLease, Gen.Int[0, 3], Gen.Int[0, 63],
         Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(5_000), Gen.Const(300_000), Gen.Const(900_000)),
         (call, terms, name, target, lease, ordinal, bits, pause) =>
@@ -127,12 +127,18 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         switch (step.Call)
         {
             case Call.Claim:
-                return await store.ClaimAsync(
-                    step.Terms,
-                    new ClaimRequest(
-                        name, step.Lease, step.Bits * 150, Must: (step.Bits & 3) == 0, MayRaise: (step.Bits & 12) != 0,
-                        Hold: (step.Bits & 16) != 0,
-                        Former: (step.Bits & 32) != 0 ? Some.Lease(step.Ordinal) : null));
+                return await store.ClaimAsync(step.Terms, Claim(step, name, step.Bits));
+            case Call.Claims:
+                // At once: those behind the first one go together, in this order.
+                ValueTask<ClaimReply>[] claims =
+                [
+                    .. Enumerable.Range(0, Names + 1).Select(i => store.ClaimAsync(
+                        step.Terms, Claim(step, Some.Key(first + (step.Name + i) % Names), step.Bits * (i + 1) % 64))),
+                ];
+                var replies = new List<ClaimReply>();
+                foreach (var claim in claims)
+                    replies.Add(await claim);
+                return string.Join('\n', replies);
             case Call.Lease:
                 return await store.LeaseAsync(
                     step.Terms, name, (step.Bits & 3) == 0 ? null : step.Lease, Math.Max(step.Ordinal, 1),
@@ -151,9 +157,14 @@ public sealed class PinStoreDifferenceTests(RedisServer server) : IClassFixture<
         }
     }
 
+    private static ClaimRequest Claim(Step step, SessionKey name, int bits) => new(
+        name, step.Lease, bits * 150, Must: (bits & 3) == 0, MayRaise: (bits & 12) != 0, Hold: (bits & 16) != 0,
+        Former: (bits & 32) != 0 ? Some.Lease(step.Ordinal) : null);
+
     private enum Call
     {
         Claim,
+        Claims,
         Lease,
         Link,
         Replace,

@@ -135,6 +135,69 @@ public sealed class RedisFaultTests : IAsyncLifetime
         Assert.Equal((1, 33, 2), await _store.FindAsync(Session) is { } r ? (r.Pin, r.Bucket, r.Leases) : default);
     }
 
+    private ValueTask<ClaimReply>[] ClaimAtOnce(RedisPinStore store, int count) =>
+        [.. Enumerable.Range(0, count).Select(i => store.ClaimAsync(_terms, Some.Claim(Some.Key(i))))];
+
+    [Fact]
+    public async Task Claims_AtOnceAndOneEntryIsSpoilt_OnlyItsClaimFails()
+    {
+        await _redis.Database.ListRightPushAsync(RedisKeys.Of(_redis, Some.Key(3)), "no string");
+
+        var claims = ClaimAtOnce(_store, 10);
+
+        for (var i = 0; i < claims.Length; i++)
+        {
+            var claim = claims[i].AsTask();
+            if (i == 3)
+                await Assert.ThrowsAsync<StoreUnavailableException>(() => claim);
+            else
+                Assert.InRange((await claim).Outcome, ClaimOutcome.Final, ClaimOutcome.Unknown);
+        }
+
+        Assert.False(_redis.IsOpen);
+        await _store.ClaimAsync(_terms, Some.Claim(Some.Key(99)));
+    }
+
+    [Fact]
+    public async Task Claims_AtOnceAndNoAnswer_AllFailAndTheNextOnesAtOnce()
+    {
+        await _server.SignalAsync("STOP");
+
+        foreach (var claim in ClaimAtOnce(_store, 10))
+            await Assert.ThrowsAsync<StoreUnavailableException>(async () => await claim);
+
+        Assert.True(_redis.IsOpen);
+        await _server.SignalAsync("CONT");
+        await RedisStores.UntilAnsweredAsync(_redis);
+        // It was not even sent.
+        Assert.Equal(ClaimOutcome.Unknown, await ClaimAsync());
+    }
+
+    [Fact]
+    public async Task Claims_AtOnce_TakeOneCallForTheFirstAndOneForTheOthers()
+    {
+        await using var redis = await RedisStores.ConnectAsync(_server, RedisStores.Patience, "secret-prefix");
+        var store = new RedisPinStore(redis, new GatewayMetrics(), TimeProvider.System);
+        await store.ClaimAsync(_terms, Some.Claim(Session));
+        var before = await CallsAsync();
+
+        // No answer comes while they are asked.
+        await _server.SignalAsync("STOP");
+        var claims = ClaimAtOnce(store, 50);
+        await _server.SignalAsync("CONT");
+
+        foreach (var claim in claims)
+            Assert.InRange((await claim).Outcome, ClaimOutcome.Final, ClaimOutcome.Unknown);
+        Assert.Equal(2, await CallsAsync() - before);
+    }
+
+    private async Task<int> CallsAsync()
+    {
+        var stats = (await _redis.Primaries().Single().InfoAsync("commandstats")).SelectMany(g => g);
+        var calls = stats.FirstOrDefault(s => s.Key == "cmdstat_evalsha").Value ?? "calls=0,";
+        return int.Parse(calls["calls=".Length..calls.IndexOf(',')], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

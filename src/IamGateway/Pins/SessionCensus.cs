@@ -5,12 +5,16 @@ using IamGateway.Routing;
 
 namespace IamGateway.Pins;
 
-/// <summary>Counts sessions per version now and then; how often depends on how long it takes.</summary>
+/// <summary>
+/// Counts sessions per version now and then; how often depends on how long it takes, and on whether there is more than
+/// one version to count at.
+/// </summary>
 internal sealed partial class SessionCensus(
     IPinStore store, Replica replica, GatewaySettings settings, GatewayMetrics metrics, TimeProvider time,
     ILogger<SessionCensus> logger)
     : BackgroundService
 {
+    private const int QuietRests = 5;
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
 
     /// <summary>The last count, by ordinal.</summary>
@@ -55,25 +59,37 @@ internal sealed partial class SessionCensus(
         while (!stoppingToken.IsCancellationRequested)
         {
             var started = Stopwatch.GetTimestamp();
-            try
+            await TryCountAsync(stoppingToken);
+            // At most a twentieth of the time goes into counting, and a fifth of that while nothing is going on.
+            var took = Stopwatch.GetElapsedTime(started) * 20;
+            var rest = took > Shortest ? took : Shortest;
+            for (var i = 0; i < QuietRests && (i == 0 || IsQuiet); i++)
             {
-                if (replica.CanServe)
-                    await CountAsync(stoppingToken);
+                await Task.Delay(rest, time, stoppingToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e)
-                when (e is StoreUnavailableException or StackExchange.Redis.RedisException or TimeoutException)
-            {
-                Log.NotCounted(logger, e.Message);
-            }
+        }
+    }
 
-            // At most a twentieth of the time goes into counting.
-            var rest = Stopwatch.GetElapsedTime(started) * 20;
-            await Task.Delay(rest > Shortest ? rest : Shortest, time, stoppingToken)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    private bool IsQuiet =>
+        replica is { HasView: true, View.State.Phase: RoutingPhase.Steady }
+        && settings.Options.Affinity != SessionAffinity.Instance;
+
+    private async Task TryCountAsync(CancellationToken stop)
+    {
+        try
+        {
+            if (replica.CanServe)
+                await CountAsync(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // It ends with the process.
+        }
+        catch (Exception e)
+            when (e is StoreUnavailableException or StackExchange.Redis.RedisException or TimeoutException)
+        {
+            Log.NotCounted(logger, e.Message);
         }
     }
 

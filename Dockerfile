@@ -13,8 +13,8 @@ RUN dotnet restore src/IamGateway/IamGateway.csproj --locked-mode && dotnet rest
 COPY .editorconfig appsettings.Production.json ./
 COPY .config/ .config/
 COPY src/ src/
-RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /app -p:UseAppHost=false -p:Sbom=true \
- && dotnet publish src/Iamgw/Iamgw.csproj -c Release --no-restore -o /app/cli -p:UseAppHost=false \
+RUN dotnet publish src/IamGateway/IamGateway.csproj -c Release --no-restore -o /app -p:UseAppHost=false -p:Sbom=true -p:ContinuousIntegrationBuild=true \
+ && dotnet publish src/Iamgw/Iamgw.csproj -c Release --no-restore -o /app/cli -p:UseAppHost=false -p:ContinuousIntegrationBuild=true \
  && mkdir /state
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiselled

@@ -24,7 +24,7 @@ internal sealed partial class RedisConnection
     /// <summary>Moves to the primary that the sentinels name, if it is another one.</summary>
     private async Task FollowAsync()
     {
-        if (Interlocked.Exchange(ref _isMoving, 1) != 0)
+        if (Interlocked.Exchange(ref _isFollowing, 1) != 0)
             return;
         try
         {
@@ -33,10 +33,11 @@ internal sealed partial class RedisConnection
                 || former.Multiplexer.GetEndPoints().Contains(primary))
                 return;
             var next = await ConnectionMultiplexer.ConnectAsync(Direct(former.Options, primary));
-            Use(former with { Multiplexer = next });
+            var isUsed = TryUse(former, former with { Multiplexer = next });
             // Its calls in flight fail, as those of a store that is away.
-            await CloseAsync(former.Multiplexer);
-            await SubscribeAllAsync(next);
+            await CloseAsync(isUsed ? former.Multiplexer : next);
+            if (isUsed)
+                await SubscribeAllAsync(next);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -44,7 +45,7 @@ internal sealed partial class RedisConnection
         }
         finally
         {
-            Volatile.Write(ref _isMoving, 0);
+            Volatile.Write(ref _isFollowing, 0);
         }
     }
 
@@ -62,26 +63,23 @@ internal sealed partial class RedisConnection
 
     /// <summary>
     /// Goes over to the user and the password that <paramref name="connectionString"/> has for the same servers, by a
-    /// connection that is made beside the one in use: no call fails by it. False: they are not taken, or not now, and
-    /// everything stays as it was.
+    /// connection that is made beside the one in use: no call fails by it. False: they are not taken by all of them, or
+    /// not now, and everything stays as it was.
     /// </summary>
     public async Task<bool> TryLogInAsync(string connectionString)
     {
-        if (Interlocked.Exchange(ref _isMoving, 1) != 0)
-            return false;
+        var former = _link;
         try
         {
-            var former = _link;
             var next = await OpenAsync(connectionString, _time);
-            if (!await IsTakenAsync(next))
+            if (!await IsTakenAsync(next) || !TryUse(former, next))
             {
                 await CloseAsync(next);
                 return false;
             }
 
-            Use(next);
             await SubscribeAllAsync(next.Multiplexer);
-            // What began there ends there; none takes longer.
+            // Claims and writes that began there end there; none takes longer.
             await Task.Delay(_timeout, _time);
             await CloseAsync(former);
             return true;
@@ -90,21 +88,25 @@ internal sealed partial class RedisConnection
         {
             return false;
         }
-        finally
-        {
-            Volatile.Write(ref _isMoving, 0);
-        }
     }
 
-    // Where the server lets anybody in the library goes on as nobody.
+    // Each server has users of its own, and where one lets anybody in the library goes on as nobody in particular.
     private async Task<bool> IsTakenAsync(Link link)
     {
-        if (link.Options is not { Password: { } password } options)
-            return true;
         try
         {
-            object[] login = options.User is { } user ? [user, password] : [password];
-            await link.Multiplexer.GetDatabase().ExecuteAsync("AUTH", login).WaitAsync(_timeout, _time);
+            foreach (var server in link.Multiplexer.GetServers().Where(s => !s.IsReplica))
+            {
+                if (link.Options is { Password: { } password } options)
+                {
+                    object[] login = options.User is { } user ? [user, password] : [password];
+                    await server.ExecuteAsync("AUTH", login).WaitAsync(_timeout, _time);
+                }
+
+                await server.InfoAsync("server").WaitAsync(_timeout, _time);
+            }
+
+            await link.Multiplexer.GetDatabase().StringGetAsync(GenerationKey).WaitAsync(_timeout, _time);
             return true;
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
@@ -113,11 +115,17 @@ internal sealed partial class RedisConnection
         }
     }
 
-    private void Use(Link link)
+    /// <summary>False: the one that was to be replaced is not in use any more, or nothing is.</summary>
+    private bool TryUse(Link former, Link next)
     {
-        link.Multiplexer.ConnectionFailed += Failed;
         lock (_lock)
-            _link = link;
+        {
+            if (_isClosed || _link != former)
+                return false;
+            next.Multiplexer.ConnectionFailed += Broke;
+            _link = next;
+            return true;
+        }
     }
 
     private async Task SubscribeAllAsync(ConnectionMultiplexer multiplexer)

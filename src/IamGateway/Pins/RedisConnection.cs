@@ -25,12 +25,13 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     private volatile Link _link;
     private long _answeredAt;
     private int _failures;
-    private int _isMoving;
+    private bool _isClosed;
+    private int _isFollowing;
 
     private RedisConnection(Link link, string keyPrefix, TimeSpan timeout, GatewayMetrics metrics, TimeProvider time)
     {
         _link = link;
-        link.Multiplexer.ConnectionFailed += Failed;
+        link.Multiplexer.ConnectionFailed += Broke;
         _metrics = metrics;
         _time = time;
         _timeout = timeout;
@@ -42,6 +43,9 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     }
 
     public string KeyPrefix { get; }
+
+    /// <summary>No call takes longer.</summary>
+    public TimeSpan Timeout => _timeout;
 
     public IDatabase Database => _link.Multiplexer.GetDatabase();
 
@@ -132,7 +136,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         return options;
     }
 
-    private void Failed(object? sender, ConnectionFailedEventArgs e) => Volatile.Write(ref _answeredAt, 0);
+    private void Broke(object? sender, ConnectionFailedEventArgs e) => Volatile.Write(ref _answeredAt, 0);
 
     private static ConfigurationOptions Direct(ConfigurationOptions options, EndPoint primary)
     {
@@ -200,23 +204,22 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            _metrics.StoreError(operation);
-            Volatile.Write(ref _answeredAt, 0);
-            if (IsAway(e) && Interlocked.Increment(ref _failures) >= FailuresToOpen)
-                _metrics.StoreUp(false);
-            throw new StoreUnavailableException($"The store did not carry out '{operation}': {Reason(e)}.", e);
+            throw Failed(operation, e);
         }
     }
 
-    /// <summary>So many calls would have failed as the last one did, and were not made.</summary>
-    public void AlsoFailed(int calls)
+    /// <summary>Counts a call, or a part of one, that has failed.</summary>
+    public StoreUnavailableException Failed(string operation, Exception error)
     {
-        if (Interlocked.Add(ref _failures, calls) >= FailuresToOpen)
+        _metrics.StoreError(operation);
+        Volatile.Write(ref _answeredAt, 0);
+        if (IsAway(error) && Interlocked.Increment(ref _failures) >= FailuresToOpen)
             _metrics.StoreUp(false);
+        return new StoreUnavailableException($"The store did not carry out '{operation}': {Reason(error)}.", error);
     }
 
     // An error about one entry says nothing about the others, which must go on being asked for.
-    public static bool IsAway(Exception e) => e is not RedisServerException server
+    private static bool IsAway(Exception e) => e is not RedisServerException server
         || !server.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal)
             && !server.Message.StartsWith("ERR", StringComparison.Ordinal);
 
@@ -301,10 +304,12 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     {
         if (_following is not null)
             await _following.DisposeAsync();
+        lock (_lock)
+            _isClosed = true;
         await CloseAsync(_link);
     }
 
-    /// <summary>What it goes through; of sentinels the options name the primary alone.</summary>
+    /// <summary>What it goes through; behind sentinels the options name the primary that was the first one.</summary>
     private sealed record Link(
         ConnectionMultiplexer Multiplexer, ConfigurationOptions Options, RedisSentinels? Sentinels);
 }

@@ -8,7 +8,7 @@ namespace IamGateway.Pins;
 /// </summary>
 internal sealed partial class RedisPinStore
 {
-    private const int MaxGathered = 100;
+    private const int MaxGathered = 200;
     private const int TermsCount = 21;
     private const int ClaimSize = 4;
     private readonly Lock _claims = new();
@@ -20,39 +20,23 @@ internal sealed partial class RedisPinStore
         // Its keys lie in different slots.
         if (_redis.IsCluster)
             return AskAloneAsync(terms, request);
+        var claim = new GatheredClaim(terms, request, _time.GetTimestamp());
         lock (_claims)
         {
+            _gathered.Enqueue(claim);
             if (_isAsking)
-            {
-                var claim = new GatheredClaim(terms, request);
-                _gathered.Enqueue(claim);
                 return new ValueTask<ClaimReply>(claim.Task);
-            }
-
             _isAsking = true;
         }
 
-        return AskFirstAsync(terms, request);
+        _ = AskForGatheredAsync();
+        return new ValueTask<ClaimReply>(claim.Task);
     }
 
-    private async ValueTask<ClaimReply> AskAloneAsync(ClaimTerms terms, ClaimRequest request) =>
-        (await AskAsync(terms, [request]))[0];
-
-    private async ValueTask<ClaimReply> AskFirstAsync(ClaimTerms terms, ClaimRequest request)
+    private async ValueTask<ClaimReply> AskAloneAsync(ClaimTerms terms, ClaimRequest request)
     {
-        try
-        {
-            return await AskAloneAsync(terms, request);
-        }
-        catch (StoreUnavailableException e) when (!IsOfOneEntry(e))
-        {
-            FailGathered(e, 0);
-            throw;
-        }
-        finally
-        {
-            _ = AskForGatheredAsync();
-        }
+        var answer = AnswerOf((await AskAsync(terms, [request]))[0]);
+        return answer.Error is null ? answer.Reply : throw answer.Error;
     }
 
     private async Task AskForGatheredAsync()
@@ -65,21 +49,26 @@ internal sealed partial class RedisPinStore
             // On their way before the others go on.
             var next = Take();
             asking = AnswersAsync(next);
-            for (var i = 0; i < claims.Length; i++)
-                claims[i].Set(answers[i]);
+            // One of them goes on here.
+            for (var i = 1; i < claims.Length; i++)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(
+                    static a => a.Claim.Set(a.Answer), (Claim: claims[i], Answer: answers[i]), preferLocal: true);
+            }
+
+            claims[0].Set(answers[0]);
             claims = next;
         }
     }
 
     /// <summary>
-    /// The next ones that go together: of one state, and not too many. None: nothing is under way now.
+    /// The next ones that go together: of one state and not too many, or too late. None: nothing is under way now.
     /// </summary>
     private GatheredClaim[] Take()
     {
         lock (_claims)
         {
-            var claims = _gathered.TakeWhile(c => ReferenceEquals(c.Terms, _gathered.Peek().Terms)).Take(MaxGathered)
-                .ToArray();
+            var claims = _gathered.TakeWhile(IsLikeTheFirst).Take(MaxGathered).ToArray();
             for (var i = 0; i < claims.Length; i++)
                 _gathered.Dequeue();
             _isAsking = claims.Length > 0;
@@ -87,63 +76,57 @@ internal sealed partial class RedisPinStore
         }
     }
 
+    private bool IsLikeTheFirst(GatheredClaim claim) =>
+        _gathered.Peek() is var first && ReferenceEquals(claim.Terms, first.Terms) && IsLate(claim) == IsLate(first);
+
+    // Where claims come faster than the store answers none must wait for longer and longer.
+    private bool IsLate(GatheredClaim claim) => _time.GetElapsedTime(claim.AskedAt) >= _redis.Timeout;
+
     /// <summary>An answer for each claim; never fails.</summary>
     private async Task<Answer[]> AnswersAsync(GatheredClaim[] claims)
     {
         if (claims.Length == 0)
             return [];
+        if (IsLate(claims[0]))
+        {
+            _metrics.StoreError("claim");
+            return Failed(claims, new StoreUnavailableException("The store is too slow for all claims."));
+        }
+
         try
         {
             var replies = await AskAsync(claims[0].Terms, Array.ConvertAll(claims, c => c.Request));
-            return Array.ConvertAll(replies, r => new Answer(r, null));
-        }
-        catch (StoreUnavailableException e) when (IsOfOneEntry(e) && claims.Length > 1)
-        {
-            // What is wrong with one entry is nothing to the others. Those that were carried out are so again.
-            var answers = new List<Answer>();
-            foreach (var claim in claims)
-                answers.AddRange(await AnswersAsync([claim]));
-            return [.. answers];
-        }
-        catch (StoreUnavailableException e) when (!IsOfOneEntry(e))
-        {
-            FailGathered(e, claims.Length - 1);
-            return Array.ConvertAll(claims, _ => Answer.Of(e));
+            return Array.ConvertAll(replies, AnswerOf);
         }
         catch (Exception e)
         {
-            return Array.ConvertAll(claims, _ => new Answer(default, e));
+            return Failed(claims, e);
         }
     }
 
-    private static bool IsOfOneEntry(StoreUnavailableException e) =>
-        e.InnerException is { } reason && !RedisConnection.IsAway(reason);
+    // An exception of its own for everybody who throws it.
+    private static Answer[] Failed(GatheredClaim[] claims, Exception error) =>
+        Array.ConvertAll(claims, _ => new Answer(default, new StoreUnavailableException(error.Message, error)));
 
-    /// <summary>
-    /// Those that wait for a store that does not answer have waited as long as it may take. They count as failed calls
-    /// with the ones that went along with the one that failed.
-    /// </summary>
-    private void FailGathered(StoreUnavailableException error, int along)
-    {
-        GatheredClaim[] gathered;
-        lock (_claims)
-        {
-            gathered = [.. _gathered];
-            _gathered.Clear();
-        }
-
-        _redis.AlsoFailed(gathered.Length + along);
-        foreach (var claim in gathered)
-            claim.Set(Answer.Of(error));
-    }
-
-    private async Task<ClaimReply[]> AskAsync(ClaimTerms terms, ClaimRequest[] claims)
+    private async Task<RedisResult[]> AskAsync(ClaimTerms terms, ClaimRequest[] claims)
     {
         var replies = (RedisResult[])(await RunAsync(
             "claim", ClaimScript, Keys(Array.ConvertAll(claims, c => c.Key)), Values(Arguments(terms), claims)))!;
-        if (replies.Length != claims.Length)
-            throw new StoreUnavailableException("The store did not answer each claim.");
-        return Array.ConvertAll(replies, Read);
+        return replies.Length == claims.Length
+            ? replies
+            : throw new StoreUnavailableException("The store did not answer each claim.");
+    }
+
+    private Answer AnswerOf(RedisResult reply)
+    {
+        try
+        {
+            return new Answer(Read(reply), null);
+        }
+        catch (Exception e)
+        {
+            return new Answer(default, _redis.Failed("claim", e));
+        }
     }
 
     private RedisValue[] Values(ArgumentCache shared, ClaimRequest[] claims)
@@ -172,20 +155,17 @@ internal sealed partial class RedisPinStore
     }
 
     /// <summary>What is to be said to who asked.</summary>
-    private readonly record struct Answer(ClaimReply Reply, Exception? Error)
-    {
-        // One of its own for everybody who throws it.
-        public static Answer Of(StoreUnavailableException error) =>
-            new(default, new StoreUnavailableException(error.Message, error));
-    }
+    private readonly record struct Answer(ClaimReply Reply, StoreUnavailableException? Error);
 
-    /// <summary>A claim that waits for its call; whoever asked goes on elsewhere.</summary>
-    private sealed class GatheredClaim(ClaimTerms terms, ClaimRequest request)
-        : TaskCompletionSource<ClaimReply>(TaskCreationOptions.RunContinuationsAsynchronously)
+    /// <summary>A claim that waits for its call. Who asked goes on where it is answered.</summary>
+    private sealed class GatheredClaim(ClaimTerms terms, ClaimRequest request, long askedAt)
+        : TaskCompletionSource<ClaimReply>
     {
         public ClaimTerms Terms { get; } = terms;
 
         public ClaimRequest Request { get; } = request;
+
+        public long AskedAt { get; } = askedAt;
 
         public void Set(Answer answer)
         {

@@ -30,7 +30,7 @@ internal sealed partial class RedisPinStore
         var counts = new Dictionary<int, long>();
         foreach (var server in _redis.Primaries())
         {
-            var page = new List<RedisKey>(ScanPage);
+            var page = new List<RedisKey>(MaxCounted);
             await foreach (var key in server.KeysAsync(pattern: _redis.KeyPrefix + ":*", pageSize: ScanPage)
                 .WithCancellation(cancellation))
             {

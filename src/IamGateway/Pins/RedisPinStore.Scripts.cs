@@ -1,12 +1,12 @@
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The scripts. Each touches one entry; KEYS[2] is the generation marker, which only a store that keeps the routing
-/// state on the same server can read (not a Cluster). An entry is either "A" and the 16 bytes of the name it points to,
-/// or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E" instead of "R": deleted with its last lease;
-/// "N": nobody saw the session begin, and it was not used again yet). Without leases, when nobody waits, it is a number
-/// of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"), pin (3), bucket (4), generation (11). A record
-/// names the generation by its tag, read as a number.
+/// The scripts. On a Cluster each touches one entry. Where a script asks for the generation KEYS[2] is its marker,
+/// which only a store that keeps the routing state on the same server can read (not a Cluster). An entry is either "A"
+/// and the 16 bytes of the name it points to, or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E"
+/// instead of "R": deleted with its last lease; "N": nobody saw the session begin, and it was not used again yet).
+/// Without leases, when nobody waits, it is a number of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"),
+/// pin (3), bucket (4), generation (11). A record names the generation by its tag, read as a number.
 /// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
 /// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
@@ -59,7 +59,9 @@ internal sealed partial class RedisPinStore
     // 5 newest, 6 top, 7 final, 8 raise to, 9 cut, 10 max deferral, 11 max wait, 12 max hold, 13 replicas, 14 next
     // replica, 15 revoked, 16 unknown ends, 17 unknown waits, 18 generation acknowledged, 19 lowest, 20 ttl of an
     // unknown one, 21 the generation as records name it; then for each key: lease, draw, 1 for must, 2 for may raise
-    // and 4 for hold in one number, former lease or empty. Returns a reply for each key.
+    // and 4 for hold in one number, former lease or empty. Returns a reply for each key; 0 and the code of the error
+    // for one whose entry is spoilt, which does not keep the others. (An error among replies the library takes for a
+    // broken connection.)
     private static readonly RedisScript ClaimScript = new(Prelude + """
         local gen = ARGV[21]
         local now, newest, top, final = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -124,7 +126,15 @@ internal sealed partial class RedisPinStore
         local replies, at = {}, 22
         for i, key in ipairs(KEYS) do
           if i ~= 2 then
-            replies[#replies + 1] = ok and claim(key, ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3]) or {7}
+            local done, reply = true, {7}
+            if ok then
+              done, reply = pcall(claim, key, ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3])
+            end
+            if not done then
+              local problem = type(reply) == 'table' and reply.err or reply
+              reply = {0, string.match(problem, '^%-?(%u+) ') or 'ERR'}
+            end
+            replies[#replies + 1] = reply
             at = at + 4
           end
         end

@@ -193,6 +193,8 @@ internal sealed partial class RedisPinStore : IPinStore
         var outcome = (ClaimOutcome)(int)fields[0];
         return fields.Length switch
         {
+            2 when outcome == 0 => throw new RedisServerException(
+                RedisErrorKind.Unknown, CommandFlags.None, (string)fields[1]!),
             1 => new ClaimReply(outcome),
             2 => new ClaimReply(outcome, Target: SessionKey.Read((byte[])fields[1]!)),
             _ => new ClaimReply(
@@ -202,7 +204,7 @@ internal sealed partial class RedisPinStore : IPinStore
 
     private RedisKey[] Keys(SessionKey key) => _marker is null ? [Key(key)] : [Key(key), _marker[0]];
 
-    // The marker is the second one for every script.
+    // The marker is the second one, if there is one.
     private RedisKey[] Keys(SessionKey[] all)
     {
         var marker = _marker?.Length ?? 0;

@@ -5,6 +5,7 @@ using IamGateway.Routing;
 using IamGateway.Sessions;
 using IamGateway.Tests.Routing;
 using IamGateway.Tests.Servers;
+using Microsoft.Extensions.Time.Testing;
 
 namespace IamGateway.Tests.Pins;
 
@@ -158,19 +159,63 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await _store.ClaimAsync(_terms, Some.Claim(Some.Key(99)));
     }
 
+    // One late answer is no store that is away.
     [Fact]
-    public async Task Claims_AtOnceAndNoAnswer_AllFailAndTheNextOnesAtOnce()
+    public async Task Claims_AtOnceAndNoAnswer_AllFailAndCountAsOneCall()
     {
         await _server.SignalAsync("STOP");
 
         foreach (var claim in ClaimAtOnce(_store, 10))
             await Assert.ThrowsAsync<StoreUnavailableException>(async () => await claim);
 
-        Assert.True(_redis.IsOpen);
+        Assert.False(_redis.IsOpen);
+    }
+
+    [Fact]
+    public async Task Claims_AtOnceUnderTwoStates_EachIsAnsweredUnderItsOwn()
+    {
+        var revoking = _terms with { Newest = 1, Final = 0, RaiseTo = 0, UnknownEnds = true };
+
+        ValueTask<ClaimReply>[] claims =
+        [
+            .. Enumerable.Range(0, 20).Select(
+                i => _store.ClaimAsync(i % 3 == 0 ? revoking : _terms, Some.Claim(Some.Key(i)))),
+        ];
+
+        for (var i = 0; i < claims.Length; i++)
+            Assert.Equal(i % 3 == 0 ? ClaimOutcome.Ended : ClaimOutcome.Unknown, (await claims[i]).Outcome);
+    }
+
+    [Fact]
+    public async Task Claims_MoreThanGoTogether_AreAllAnswered()
+    {
+        await using var redis = await RedisStores.ConnectAsync(_server, RedisStores.Patience, "secret-prefix");
+        var store = new RedisPinStore(redis, new GatewayMetrics(), TimeProvider.System);
+
+        foreach (var claim in ClaimAtOnce(store, 1500))
+            Assert.Equal(ClaimOutcome.Unknown, (await claim).Outcome);
+    }
+
+    // With a clock that is ahead each has waited for too long when the one before it is answered.
+    [Fact]
+    public async Task Claims_StoreSlowerThanTheyCome_DoNotWaitForLongerAndLonger()
+    {
+        var time = new FakeTimeProvider();
+        await using var redis = await RedisConnection.ConnectAsync(
+            _server.ConnectionString, "secret-prefix", RedisStores.Timeout, new GatewayMetrics(), time);
+        var store = new RedisPinStore(redis, new GatewayMetrics(), time);
+        await _server.SignalAsync("STOP");
+        var first = store.ClaimAsync(_terms, Some.Claim(Some.Key(1)));
+        var second = store.ClaimAsync(_terms, Some.Claim(Some.Key(2)));
+
+        time.Advance(RedisStores.Timeout);
         await _server.SignalAsync("CONT");
-        await RedisStores.UntilAnsweredAsync(_redis);
-        // It was not even sent.
-        Assert.Equal(ClaimOutcome.Unknown, await ClaimAsync());
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await first);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await second);
+        Assert.False(redis.IsOpen);
+        Assert.Equal(
+            ClaimOutcome.Unknown, (await store.ClaimAsync(_terms, Some.Claim(Some.Key(2)))).Outcome);
     }
 
     [Fact]

@@ -75,6 +75,28 @@ public sealed class RedisLoginTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task TryLogIn_UserWithoutTheRights_KeepsTheFormer()
+    {
+        await AddUserAsync("first");
+        await _redis.CommandAsync("ACL SETUSER second on >password-of-second ~other:* &* +@all");
+        await using var redis = await ConnectAsync(As("first"));
+
+        Assert.False(await redis.TryLogInAsync(As("second")));
+
+        await redis.Database.StringGetAsync(redis.GenerationKey);
+    }
+
+    [Fact]
+    public async Task TryLogIn_AfterTheEnd_OpensNothing()
+    {
+        await AddUserAsync("first");
+        var redis = await ConnectAsync(As("first"));
+        await redis.DisposeAsync();
+
+        Assert.False(await redis.TryLogInAsync(As("first")));
+    }
+
+    [Fact]
     public async Task TryLogIn_BehindSentinels_GoesOverToThePrimaryAndToThem()
     {
         await using var store = new SentinelStore();

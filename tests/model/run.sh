@@ -14,7 +14,7 @@ check() {
   shift 3
   mkdir "$work/$name" && cd "$work/$name" || return 1
   if ! spin "$@" -a "$here/$model.pml" >compile.out 2>&1 \
-    || ! gcc -O2 -DSAFETY $collapse -DMEMLIM=5000 -DVECTORSZ=2048 -o pan pan.c >>compile.out 2>&1; then
+    || ! gcc -O1 -DSAFETY $collapse -DMEMLIM=5000 -DVECTORSZ=2048 -o pan pan.c >>compile.out 2>&1; then
     cat compile.out
     got='not compiled' states=0
   else

@@ -68,10 +68,10 @@ internal sealed partial class RedisConnection
     /// </summary>
     public async Task<bool> TryLogInAsync(string connectionString)
     {
-        var former = _link;
+        var (former, time) = (_link, _time);
         try
         {
-            var next = await OpenAsync(connectionString, _time);
+            var next = await OpenAsync(connectionString, time);
             if (!await IsTakenAsync(next) || !TryUse(former, next))
             {
                 await CloseAsync(next);
@@ -80,7 +80,7 @@ internal sealed partial class RedisConnection
 
             await SubscribeAllAsync(next.Multiplexer);
             // Claims and writes that began there end there; none takes longer.
-            await Task.Delay(_timeout, _time);
+            await Task.Delay(Timeout, time);
             await CloseAsync(former);
             return true;
         }
@@ -100,13 +100,13 @@ internal sealed partial class RedisConnection
                 if (link.Options is { Password: { } password } options)
                 {
                     object[] login = options.User is { } user ? [user, password] : [password];
-                    await server.ExecuteAsync("AUTH", login).WaitAsync(_timeout, _time);
+                    await server.ExecuteAsync("AUTH", login).WaitAsync(Timeout, _time);
                 }
 
-                await server.InfoAsync("server").WaitAsync(_timeout, _time);
+                await server.InfoAsync("server").WaitAsync(Timeout, _time);
             }
 
-            await link.Multiplexer.GetDatabase().StringGetAsync(GenerationKey).WaitAsync(_timeout, _time);
+            await link.Multiplexer.GetDatabase().StringGetAsync(GenerationKey).WaitAsync(Timeout, _time);
             return true;
         }
         catch (Exception e) when (e is RedisException or TimeoutException)

@@ -20,7 +20,6 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     private readonly List<Action> _subscribers = [];
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
-    private readonly TimeSpan _timeout;
     private readonly ITimer? _following;
     private volatile Link _link;
     private long _answeredAt;
@@ -34,7 +33,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         link.Multiplexer.ConnectionFailed += Broke;
         _metrics = metrics;
         _time = time;
-        _timeout = timeout;
+        Timeout = timeout;
         KeyPrefix = keyPrefix;
         IsCluster = link.Multiplexer.GetServers().Any(s => s.ServerType == ServerType.Cluster);
         metrics.StoreUp(true);
@@ -45,7 +44,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     public string KeyPrefix { get; }
 
     /// <summary>No call takes longer.</summary>
-    public TimeSpan Timeout => _timeout;
+    public TimeSpan Timeout { get; }
 
     public IDatabase Database => _link.Multiplexer.GetDatabase();
 
@@ -192,7 +191,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
             throw new StoreUnavailableException("The store did not answer lately.");
         try
         {
-            var result = await call(Database, state).WaitAsync(_timeout, _time);
+            var result = await call(Database, state).WaitAsync(Timeout, _time);
             Volatile.Write(ref _answeredAt, _time.GetTimestamp());
             if (Volatile.Read(ref _failures) != 0)
             {
@@ -240,7 +239,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         {
             try
             {
-                var info = await server.InfoAsync("server").WaitAsync(_timeout, _time);
+                var info = await server.InfoAsync("server").WaitAsync(Timeout, _time);
                 var id = info.SelectMany(g => g).FirstOrDefault(p => p.Key == "run_id").Value;
                 if (id is not null)
                     ids.Add(id);

@@ -155,6 +155,7 @@ public sealed class RedisAccessTests : IDisposable
         await process.UntilReadyAsync(admin);
 
         Assert.Equal(78, code);
+        Assert.Contains("ConnectionStrings:Redis", string.Join('\n', errors), StringComparison.Ordinal);
         Assert.Contains("its certificate is not trusted", string.Join('\n', errors), StringComparison.Ordinal);
         Assert.DoesNotContain(
             Password, string.Join('\n', errors) + output + process.Output, StringComparison.Ordinal);

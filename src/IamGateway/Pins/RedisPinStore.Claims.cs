@@ -9,7 +9,6 @@ namespace IamGateway.Pins;
 internal sealed partial class RedisPinStore
 {
     private const int MaxGathered = 200;
-    private const int TermsCount = 21;
     private const int ClaimSize = 4;
     private readonly Lock _claims = new();
     private readonly Queue<GatheredClaim> _gathered = new();
@@ -132,19 +131,19 @@ internal sealed partial class RedisPinStore
     private RedisValue[] Values(ArgumentCache shared, ClaimRequest[] claims)
     {
         var terms = shared.Terms;
-        var values = new RedisValue[TermsCount + ClaimSize * claims.Length];
-        ReadOnlySpan<RedisValue> all =
+        ReadOnlySpan<RedisValue> ofAll =
         [
             shared.Generation, shared.RunIds, shared.Ttl, _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest,
             terms.Top, terms.Final, terms.RaiseTo, terms.Cut, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
             terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl, shared.Code,
         ];
-        all.CopyTo(values);
+        var values = new RedisValue[ofAll.Length + ClaimSize * claims.Length];
+        ofAll.CopyTo(values);
         for (var i = 0; i < claims.Length; i++)
         {
             var claim = claims[i];
-            var own = values.AsSpan(TermsCount + ClaimSize * i);
+            var own = values.AsSpan(ofAll.Length + ClaimSize * i);
             own[0] = claim.Lease.ToString();
             own[1] = claim.Draw;
             own[2] = (claim.Must ? 1 : 0) + (claim.MayRaise ? 2 : 0) + (claim.Hold ? 4 : 0);

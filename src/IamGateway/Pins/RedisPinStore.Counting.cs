@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace IamGateway.Pins;
 
-/// <summary>How many sessions are at which version: every key is gone through, a page at a time.</summary>
+/// <summary>How many sessions are where: every key is gone through, a page at a time.</summary>
 internal sealed partial class RedisPinStore
 {
     private const int ScanPage = 1000;
@@ -14,9 +14,35 @@ internal sealed partial class RedisPinStore
 
     public async ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation)
     {
+        var counts = new Dictionary<int, long>();
+        await ReadAllAsync("", MaxCounted, keys => CountAsync(keys, counts), cancellation);
+        return counts;
+    }
+
+    /// <summary>Goes through all names, or through the keys that have a suffix behind theirs.</summary>
+    private async Task ReadAllAsync(
+        string suffix, int pageSize, Func<RedisKey[], Task> read, CancellationToken cancellation)
+    {
+        var length = _prefix.Length + SessionKey.Size + suffix.Length;
         try
         {
-            return await CountAllAsync(cancellation);
+            foreach (var server in _redis.Primaries())
+            {
+                var page = new List<RedisKey>(pageSize);
+                await foreach (var key in server.KeysAsync(
+                    pattern: $"{_redis.KeyPrefix}:*{suffix}", pageSize: ScanPage).WithCancellation(cancellation))
+                {
+                    if (((byte[])key!).Length == length)
+                        page.Add(key);
+                    if (page.Count < pageSize)
+                        continue;
+                    await read([.. page]);
+                    page.Clear();
+                }
+
+                if (page.Count > 0)
+                    await read([.. page]);
+            }
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -25,35 +51,8 @@ internal sealed partial class RedisPinStore
         }
     }
 
-    private async Task<IReadOnlyDictionary<int, long>> CountAllAsync(CancellationToken cancellation)
+    private async Task CountAsync(RedisKey[] keys, Dictionary<int, long> counts)
     {
-        var counts = new Dictionary<int, long>();
-        foreach (var server in _redis.Primaries())
-        {
-            var page = new List<RedisKey>(MaxCounted);
-            await foreach (var key in server.KeysAsync(pattern: _redis.KeyPrefix + ":*", pageSize: ScanPage)
-                .WithCancellation(cancellation))
-            {
-                if (IsName(key))
-                    page.Add(key);
-                if (page.Count == MaxCounted)
-                    await CountAsync(page, counts);
-            }
-
-            await CountAsync(page, counts);
-        }
-
-        return counts;
-    }
-
-    private bool IsName(RedisKey key) => ((byte[])key!).Length == _prefix.Length + SessionKey.Size;
-
-    private async Task CountAsync(List<RedisKey> page, Dictionary<int, long> counts)
-    {
-        if (page.Count == 0)
-            return;
-        RedisKey[] keys = [.. page];
-        page.Clear();
         // On a Cluster the keys of a page lie in many slots.
         var heads = _redis.IsCluster
             ? Array.ConvertAll(

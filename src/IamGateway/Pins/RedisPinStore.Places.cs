@@ -54,43 +54,15 @@ internal sealed partial class RedisPinStore
 
     public async ValueTask<IReadOnlyDictionary<string, long>> CountPlacesAsync(CancellationToken cancellation)
     {
-        try
-        {
-            return await CountAllPlacesAsync(cancellation);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            throw new StoreUnavailableException("The store went away while its sessions were counted.", e);
-        }
-    }
-
-    private async Task<IReadOnlyDictionary<string, long>> CountAllPlacesAsync(CancellationToken cancellation)
-    {
         var counts = new Dictionary<string, long>();
-        foreach (var server in _redis.Primaries())
-        {
-            var page = new List<RedisKey>(ScanPage);
-            await foreach (var key in server.KeysAsync(pattern: _redis.KeyPrefix + ":*p", pageSize: ScanPage)
-                .WithCancellation(cancellation))
-            {
-                if (((byte[])key!).Length == _prefix.Length + SessionKey.Size + 1)
-                    page.Add(key);
-                if (page.Count == ScanPage)
-                    await CountPlacesAsync(page, counts);
-            }
-
-            await CountPlacesAsync(page, counts);
-        }
-
+        await ReadAllAsync("p", ScanPage, keys => CountPlacesAsync(keys, counts), cancellation);
         return counts;
     }
 
-    private async Task CountPlacesAsync(List<RedisKey> page, Dictionary<string, long> counts)
+    private async Task CountPlacesAsync(RedisKey[] keys, Dictionary<string, long> counts)
     {
         // One GET a key and not MGET: on a Cluster the keys of a page lie in many slots.
-        var reads = page.Select(k => _redis.Database.StringGetAsync(k)).ToArray();
-        page.Clear();
-        foreach (var read in reads)
+        foreach (var read in keys.Select(k => _redis.Database.StringGetAsync(k)).ToArray())
         {
             if ((string?)await read is { } instance)
                 counts[instance] = counts.GetValueOrDefault(instance) + 1;

@@ -202,10 +202,8 @@ internal sealed partial class RedisPinStore : IPinStore
         };
     }
 
-    private RedisKey[] Keys(SessionKey key) => _marker is null ? [Key(key)] : [Key(key), _marker[0]];
-
     // The marker is the second one, if there is one.
-    private RedisKey[] Keys(SessionKey[] all)
+    private RedisKey[] Keys(params ReadOnlySpan<SessionKey> all)
     {
         var marker = _marker?.Length ?? 0;
         var keys = new RedisKey[all.Length + marker];

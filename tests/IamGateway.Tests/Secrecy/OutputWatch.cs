@@ -30,6 +30,13 @@ internal sealed class OutputWatch : IDisposable
     /// <summary>From now on the calling test tells this one, and no other, what it does.</summary>
     public OutputWatch UseForThisTest() => OfTest.Value = this;
 
+    /// <summary>Has a gateway write its access log if somebody watches: there handles would stand first.</summary>
+    public static void LogAccess(Dictionary<string, string?> settings)
+    {
+        if (Current is not null)
+            settings["IamGateway:AccessLog:Share"] = "1";
+    }
+
     /// <summary>Sees every request and response of this process until what it returns is disposed.</summary>
     public IDisposable WatchTraffic()
     {

@@ -61,9 +61,7 @@ internal sealed class Gateway : IAsyncDisposable
         IEnumerable<DemoIamInstance> instances, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var all = Defaults();
-        // Where handles would stand first.
-        if (OutputWatch.Current is not null)
-            all["IamGateway:AccessLog:Share"] = "1";
+        OutputWatch.LogAccess(all);
         foreach (var instance in instances)
         {
             var destination = $"ReverseProxy:Clusters:iam:Destinations:{instance.Name}";

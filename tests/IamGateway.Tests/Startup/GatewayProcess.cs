@@ -28,9 +28,7 @@ internal static class GatewayProcess
     public static string[] Arguments(params (string Key, string? Value)[] settings)
     {
         var all = Minimal();
-        // Where handles would stand first.
-        if (OutputWatch.Current is not null)
-            all["IamGateway:AccessLog:Share"] = "1";
+        OutputWatch.LogAccess(all);
         foreach (var (key, value) in settings)
             all[key] = value;
         return [.. all.Where(s => s.Value is not null).Select(s => $"--{s.Key}={s.Value}")];

@@ -7,6 +7,7 @@ using IamGateway.Forwarding;
 using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Quic;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
@@ -228,6 +229,10 @@ internal static class GatewayHost
             // 4 KB a connection, for a call of the system less a request.
             sockets.WaitForDataBeforeAllocatingBuffer = false;
         });
+#pragma warning disable CA2252 // Marked as a preview since .NET 7; there is no other way to this limit.
+        builder.Services.Configure<QuicTransportOptions>(
+            quic => quic.MaxBidirectionalStreamCount = settings.Options.Limits.StreamsPerConnection);
+#pragma warning restore CA2252
         builder.Services.Configure<HostOptions>(
             o => o.ShutdownTimeout = settings.Options.ShutdownDelay + settings.Options.ShutdownTimeout);
         AddSystemd(builder.Services);

@@ -13,7 +13,9 @@ internal sealed class ClientConnections(GatewaySettings settings, Peers peers, G
 
     public bool IsOn => settings.Options.Limits.ConnectionsPerClient is not null;
 
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    /// <summary>One of TCP, or of QUIC, which carries HTTP/3.</summary>
+    public async Task OnConnectionAsync<T>(T connection, Func<T, Task> next)
+        where T : BaseConnectionContext
     {
         if (connection.RemoteEndPoint is not IPEndPoint { Address: { } address } || peers.IsUnlimited(address))
         {

@@ -1,5 +1,6 @@
 using IamGateway.Configuration;
 using IamGateway.Sessions;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -32,6 +33,7 @@ internal static class EdgeExtensions
         var own = kestrel.ApplicationServices.GetRequiredService<Witness>().Room;
         kestrel.Limits.MaxRequestHeadersTotalSize = limits.HeadersSize + own;
         kestrel.Limits.Http2.MaxRequestHeaderFieldSize = limits.HeadersSize + own;
+        kestrel.Limits.Http3.MaxRequestHeaderFieldSize = limits.HeadersSize + own;
         kestrel.Limits.MaxRequestHeaderCount = limits.HeaderCount;
         kestrel.Limits.MaxRequestLineSize = limits.RequestLine;
         // An IAM's uploads and answers have no size that the gateway could know.
@@ -42,8 +44,12 @@ internal static class EdgeExtensions
         kestrel.Limits.Http2.MaxStreamsPerConnection = limits.StreamsPerConnection;
         var connections = kestrel.ApplicationServices.GetRequiredService<ClientConnections>();
         if (connections.IsOn)
-            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(next =>
-                connection => connections.OnConnectionAsync(connection, next)));
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+            {
+                endpoint.Use(next => connection => connections.OnConnectionAsync(connection, c => next(c)));
+                ((IMultiplexedConnectionBuilder)endpoint).Use(next =>
+                    connection => connections.OnConnectionAsync(connection, c => next(c)));
+            });
     }
 
     private static MinDataRate? Rate(int bytesPerSecond) =>

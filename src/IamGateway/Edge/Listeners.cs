@@ -62,9 +62,17 @@ internal sealed class Listeners(CertificateFiles files, GatewaySettings settings
             return options;
         options.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => certificate is null
             ? https.ClientCertificateMode != ClientCertificateMode.RequireCertificate
-            : https.ClientCertificateValidation is { } validate
-                ? validate(certificate as X509Certificate2 ?? new X509Certificate2(certificate), chain, errors)
-                : errors == SslPolicyErrors.None;
+            : IsTrusted(https, certificate, chain, errors);
         return options;
+    }
+
+    private static bool IsTrusted(
+        HttpsConnectionAdapterOptions https, X509Certificate certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        // A client has no name that could differ; QUIC says that it does.
+        errors &= ~SslPolicyErrors.RemoteCertificateNameMismatch;
+        return https.ClientCertificateValidation is { } validate
+            ? validate(certificate as X509Certificate2 ?? new X509Certificate2(certificate), chain, errors)
+            : errors == SslPolicyErrors.None;
     }
 }

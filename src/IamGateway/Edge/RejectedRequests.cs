@@ -12,12 +12,19 @@ internal sealed class RejectedRequests(GatewayMetrics metrics) : ILoggerProvider
 {
     public const string Category = "Microsoft.AspNetCore.Server.Kestrel.BadRequests";
 
+    // Of what comes or is read more slowly than Limits:BodyRate there is no exception, but for bodies in HTTP/1, whose
+    // entry names the request.
+    private const string SlowBody = "RequestBodyMinimumDataRateNotSatisfied";
+    private const string SlowReader = "ResponseMinimumDataRateNotSatisfied";
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception,
         Func<TState, Exception?, string> formatter)
     {
+        if (eventId.Name is SlowReader || eventId.Name is SlowBody && !NamesRequest(state))
+            metrics.Rejected("too_slow");
         if (exception is not BadHttpRequestException rejected)
             return;
         metrics.Rejected(rejected.StatusCode switch
@@ -29,6 +36,10 @@ internal sealed class RejectedRequests(GatewayMetrics metrics) : ILoggerProvider
             _ => "malformed",
         });
     }
+
+    private static bool NamesRequest<TState>(TState state) =>
+        state is IEnumerable<KeyValuePair<string, object?>> fields
+        && fields.Any(f => f is { Key: "TraceIdentifier", Value: not null });
 
     public bool IsEnabled(LogLevel logLevel) => true;
 

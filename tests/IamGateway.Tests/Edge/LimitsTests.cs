@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using IamGateway.Edge;
 using IamGateway.Recording;
+using IamGateway.Tests.Edge.Desync;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
@@ -88,6 +90,36 @@ public sealed class LimitsTests
         Assert.Equal(status, (int)response.StatusCode);
         if (status == 413 && !isChunked)
             Assert.Equal(["body_too_large"], response.Headers.GetValues("X-IamGateway-Refusal"));
+    }
+
+    [Theory]
+    [InlineData("Http1")]
+    [InlineData("Http2")]
+    public async Task Body_ThatDoesNotCome_EndsItsConnectionAndIsCountedOnce(string protocol)
+    {
+        await using var backend = await EchoAsync();
+        await using var gateway = await Gateway.StartAsync([], Backend.Settings(backend).Append(
+            new("Kestrel:Endpoints:Proxy:Protocols", protocol)).ToDictionary());
+
+        if (protocol == "Http1")
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(gateway.Proxy.Host, gateway.Proxy.Port);
+            await client.GetStream().WriteAsync(
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"u8.ToArray());
+            using var answer = new StreamReader(client.GetStream());
+            Assert.StartsWith("HTTP/1.1 408 ", await answer.ReadToEndAsync(), StringComparison.Ordinal);
+        }
+        else
+        {
+            using var client = await RawHttp2.ConnectAsync(gateway.Proxy);
+            await client.RequestAsync(
+                1, [(":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a")], "x",
+                isWhole: false);
+            Assert.Equal("goaway", await client.OutcomeAsync(1));
+        }
+
+        Assert.Equal(1, await CountAsync(gateway, Rejected("too_slow")));
     }
 
     [Fact]

@@ -27,6 +27,14 @@ internal sealed class Pki : IDisposable
 
     public X509Certificate2Collection Roots => [_authority];
 
+    /// <summary>What a client checks that trusts this authority only.</summary>
+    public X509ChainPolicy ChainPolicy => new()
+    {
+        TrustMode = X509ChainTrustMode.CustomRootTrust,
+        CustomTrustStore = { _authority },
+        RevocationMode = X509RevocationMode.NoCheck,
+    };
+
     /// <summary>Writes NAME.pem and NAME.key; an earlier one of that name is replaced.</summary>
     public (string Certificate, string Key) Issue(string name)
     {

@@ -10,9 +10,12 @@ namespace IamGateway.Tests.Edge.Desync;
 public sealed class DesyncSite : IAsyncLifetime
 {
     private readonly RecordingInstance _instance = new();
-    private readonly List<HttpClient> _clients = [];
+    private readonly Dictionary<Gateway, HttpClient> _clients = [];
+    private Gateway? _http3;
     private string? _usual;
     private int _bystanders;
+
+    internal Pki Pki { get; } = new("of the listener for HTTP/3");
 
     internal Gateway Http1 { get; private set; } = null!;
 
@@ -22,21 +25,46 @@ public sealed class DesyncSite : IAsyncLifetime
     {
         Http1 = await StartAsync("Http1");
         Http2 = await StartAsync("Http2");
-        _clients.Add(Client(Http1, HttpVersion.Version11));
-        _clients.Add(Client(Http2, HttpVersion.Version20));
+        _clients.Add(Http1, Client(Http1, HttpVersion.Version11));
+        _clients.Add(Http2, Client(Http2, HttpVersion.Version20));
     }
 
-    private Task<Gateway> StartAsync(string protocols) => Gateway.StartAsync([], new Dictionary<string, string?>
+    /// <summary>The gateway with HTTP/3 beside the others; starts it when it is first asked for.</summary>
+    internal async Task<Gateway> StartHttp3Async()
     {
-        ["Kestrel:Endpoints:Proxy:Protocols"] = protocols,
-        ["Logging:LogLevel:Default"] = "None",
-        ["ReverseProxy:Clusters:iam:HttpClient:MaxConnectionsPerServer"] = "1",
-        ["ReverseProxy:Clusters:iam:Destinations:a:Address"] = _instance.Address,
-        ["ReverseProxy:Clusters:iam:Destinations:a:Metadata:Version"] = "8.2.1",
-    });
+        if (_http3 is not null)
+            return _http3;
+        var (certificate, key) = Pki.Issue("gateway");
+        _http3 = await StartAsync(
+            "Http1AndHttp2AndHttp3",
+            new Dictionary<string, string?>
+            {
+                // QUIC and TCP cannot ask the system for the same port.
+                ["Kestrel:Endpoints:Proxy:Url"] = $"https://127.0.0.1:{Ports.Next()}",
+                ["Kestrel:Endpoints:Proxy:Certificate:Path"] = certificate,
+                ["Kestrel:Endpoints:Proxy:Certificate:KeyPath"] = key,
+            });
+        _clients.Add(_http3, Client(_http3, HttpVersion.Version30));
+        return _http3;
+    }
 
-    private static HttpClient Client(Gateway gateway, Version version) => new(
-        new SocketsHttpHandler { ActivityHeadersPropagator = null })
+    private Task<Gateway> StartAsync(string protocols, Dictionary<string, string?>? settings = null)
+    {
+        settings ??= [];
+        settings["Kestrel:Endpoints:Proxy:Protocols"] = protocols;
+        settings["Logging:LogLevel:Default"] = "None";
+        settings["ReverseProxy:Clusters:iam:HttpClient:MaxConnectionsPerServer"] = "1";
+        settings["ReverseProxy:Clusters:iam:Destinations:a:Address"] = _instance.Address;
+        settings["ReverseProxy:Clusters:iam:Destinations:a:Metadata:Version"] = "8.2.1";
+        return Gateway.StartAsync([], settings);
+    }
+
+    private HttpClient Client(Gateway gateway, Version version) => new(
+        new SocketsHttpHandler
+        {
+            ActivityHeadersPropagator = null,
+            SslOptions = { CertificateChainPolicy = Pki.ChainPolicy },
+        })
     {
         BaseAddress = gateway.Proxy,
         DefaultRequestVersion = version,
@@ -51,7 +79,7 @@ public sealed class DesyncSite : IAsyncLifetime
         Gateway gateway, Func<Task> act)
     {
         _instance.Requests.Clear();
-        var client = _clients[gateway == Http1 ? 0 : 1];
+        var client = _clients[gateway];
         await StandByAsync(client);
         await act();
         await StandByAsync(client);
@@ -87,10 +115,13 @@ public sealed class DesyncSite : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var client in _clients)
+        foreach (var (gateway, client) in _clients)
+        {
             client.Dispose();
-        await Http1.DisposeAsync();
-        await Http2.DisposeAsync();
+            await gateway.DisposeAsync();
+        }
+
         await _instance.DisposeAsync();
+        Pki.Dispose();
     }
 }

@@ -21,15 +21,18 @@ internal sealed class RawHttp2 : IDisposable
         return raw;
     }
 
-    /// <summary>One request; null instead of a body: the header fields end it.</summary>
+    /// <summary>
+    /// One request; null instead of a body: the header fields end it. Not whole: nothing ends the body.
+    /// </summary>
     public async Task RequestAsync(
         int stream, IEnumerable<(string Name, string Value)> fields, string? body,
-        IEnumerable<(string Name, string Value)>? trailers = null)
+        IEnumerable<(string Name, string Value)>? trailers = null, bool isWhole = true)
     {
         await SendAsync(Headers, (byte)(EndHeaders | (body is null ? EndStream : 0)), stream, Block(fields));
         if (body is null)
             return;
-        await SendAsync(Data, trailers is null ? EndStream : (byte)0, stream, Encoding.Latin1.GetBytes(body));
+        var end = isWhole && trailers is null ? EndStream : (byte)0;
+        await SendAsync(Data, end, stream, Encoding.Latin1.GetBytes(body));
         if (trailers is not null)
             await SendAsync(Headers, EndHeaders | EndStream, stream, Block(trailers));
     }

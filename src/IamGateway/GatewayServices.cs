@@ -11,6 +11,8 @@ using IamGateway.Reports;
 using IamGateway.Rollouts;
 using IamGateway.Routing;
 using IamGateway.Sessions;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -116,6 +118,10 @@ internal static class GatewayServices
                 context.RequestTransforms.Add(new RequestFuncTransform(transforms.OnRequestAsync));
                 context.ResponseTransforms.Add(new ResponseFuncTransform(transforms.OnResponseAsync));
             });
+        // No route can ask who the user is, so no step of each request needs to look whether one does.
+        services.RemoveAll<IAuthorizationHandlerProvider>();
+        services.RemoveAll<IAuthorizationService>();
+        services.RemoveAll<IPolicyEvaluator>();
         services.AddSingleton<IForwarderHttpClientFactory, InstanceClientFactory>();
         services.AddSingleton<IPassiveHealthCheckPolicy, FailuresInARow>();
         services.AddSingleton<IActiveHealthCheckPolicy, AlivePolicy>();

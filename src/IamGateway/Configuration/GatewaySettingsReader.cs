@@ -34,7 +34,7 @@ internal static class GatewaySettingsReader
         CheckAffinity(options, section, problems);
         if (options.AccessLog.Share is not (>= 0 and <= 1))
             problems.Add($"{Section}:AccessLog:Share", "it must be a share from 0 to 1.");
-        CheckRetry(configuration, options.Retry, problems);
+        CheckRoutes(configuration, options.Retry, problems);
         CheckStore(options.Store, redis, problems);
         CheckDiscovery(configuration, options, instances, problems);
         AdminOptionsChecker.Check(configuration, options.Admin, isDevelopment, problems);
@@ -172,7 +172,11 @@ internal static class GatewaySettingsReader
             TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), problems);
     }
 
-    private static void CheckRetry(IConfiguration configuration, RetryOptions retry, ConfigurationProblems problems)
+    // Settings of YARP's routes that need steps which are not in the pipeline: requests would fail, or not be limited.
+    private static readonly string[] NotOffered =
+        ["AuthorizationPolicy", "CorsPolicy", "OutputCachePolicy", "RateLimiterPolicy", "Timeout", "TimeoutPolicy"];
+
+    private static void CheckRoutes(IConfiguration configuration, RetryOptions retry, ConfigurationProblems problems)
     {
         if (retry.Budget is not (>= 0 and <= 1))
             problems.Add($"{Section}:Retry:Budget", "it must be a share from 0 to 1.");
@@ -182,6 +186,11 @@ internal static class GatewaySettingsReader
                 problems.Add(
                     $"{route.Path}:Metadata:{Retries.MetadataName}",
                     $"'{value}' is not known; '{Retries.SafeMethods}' lets GET, HEAD and OPTIONS be repeated.");
+            foreach (var name in NotOffered)
+            {
+                if (route[name] is not null)
+                    problems.Add($"{route.Path}:{name}", "the gateway does not offer it; take it out.");
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace IamGateway.Forwarding;
@@ -12,13 +11,13 @@ internal static class CutOff
     /// answer that was withheld was not read to its end. An upgraded connection ends without an error only when the
     /// instance has closed its side: the proxy reads that to its end, whatever the client does.
     /// </summary>
-    public static bool Is(HttpContext http, GatewayRequest request)
+    public static bool Is(GatewayRequest request)
     {
         if (request.InstanceId is null)
             return false;
         if (request.Refusal != RefusalCode.None || request.EndedEarly)
             return true;
-        if (http.GetForwarderErrorFeature() is not { } error)
+        if (request.Error is not { } error)
             return false;
         var byInstance = error.Error is ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation
             or ForwarderError.Request or ForwarderError.ResponseBodyDestination

@@ -35,7 +35,6 @@ internal sealed class GatewayPipeline(
             request.Http = http;
             request.StartedAt = time.GetTimestamp();
             request.Span = RequestSpan.Start(http);
-            http.Features.Set(request);
             if (!replica.CanServe)
                 SessionRouter.Refuse(request, replica.IsForgotten ? RefusalCode.Forgotten : RefusalCode.NotReady);
             else if (admission.Judge(http) is var code and not RefusalCode.None)
@@ -126,15 +125,24 @@ internal sealed class GatewayPipeline(
             return;
         http.Features.Set<IReverseProxyFeature>(request);
         using var body = ReplayBody.Of(http);
-        await next(http);
         while (true)
         {
+            try
+            {
+                await next(http);
+            }
+            finally
+            {
+                request.Error = http.GetForwarderErrorFeature();
+            }
+
             IReadOnlyList<DestinationState> others =
-                http.GetForwarderErrorFeature() is null ? [] : Others(destinations, request);
+                request.Error is null ? [] : Others(destinations, request);
             var retry = retries.Judge(http, request, body, others.Count > 0);
             if (retry == Retry.None)
                 return;
             http.Features.Set<IForwarderErrorFeature>(null);
+            request.Error = null;
             http.Response.Clear();
             if (others.Count > 0)
             {
@@ -152,7 +160,6 @@ internal sealed class GatewayPipeline(
             if (destinations.Count == 0)
                 return;
             metrics.Retried(retry == Retry.Reset ? "reset" : "connect");
-            await next(http);
         }
     }
 
@@ -276,7 +283,7 @@ internal sealed class GatewayPipeline(
     {
         request.Counted?.InFlight.Dec();
         request.IsOut |= request.Ordinal == 0;
-        if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff) || !CutOff.Is(http, request))
+        if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff) || !CutOff.Is(request))
         {
             Finish(request);
             return;

@@ -5,6 +5,7 @@ using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace IamGateway.Forwarding;
 
@@ -139,6 +140,9 @@ internal sealed partial class GatewayRequest
 
     /// <summary>Handles that the response hands out.</summary>
     public List<Handle>? Issued { get; set; }
+
+    /// <summary>Why it was not forwarded to its end the last time.</summary>
+    public IForwarderErrorFeature? Error { get; set; }
 
     /// <summary>The response ends the session.</summary>
     public bool LoggedOut { get; set; }

@@ -19,19 +19,11 @@ internal sealed class GatewayTransforms(
     SessionRules rules, GatewaySettings settings, InstanceTruth truth, PinRepair repair, GatewayMetrics metrics,
     TimeProvider time)
 {
-    private const string OwnHeaders = "X-IamGateway-";
-
-    /// <summary>The instance is chosen: count the request there, and take the gateway's own headers out.</summary>
+    /// <summary>The instance is chosen: count the request there, and take the gateway's own cookies out.</summary>
     public ValueTask OnRequestAsync(RequestTransformContext context)
     {
-        if (context.HttpContext.Features.Get<GatewayRequest>() is not { } request)
+        if (context.HttpContext.GetReverseProxyFeature() is not GatewayRequest request)
             return ValueTask.CompletedTask;
-        foreach (var header in context.HttpContext.Request.Headers)
-        {
-            if (header.Key.StartsWith(OwnHeaders, StringComparison.OrdinalIgnoreCase))
-                context.ProxyRequest.Headers.Remove(header.Key);
-        }
-
         if (witness.IsEnabled)
             RemoveWitness(context);
         RequestTarget.Keep(context);
@@ -39,7 +31,7 @@ internal sealed class GatewayTransforms(
         // A compressed body hides its handles.
         if (rules.ReadsBodyUnder(context.HttpContext.Request.Path))
             RequestTransform.RemoveHeader(context, "Accept-Encoding");
-        if (context.HttpContext.GetReverseProxyFeature().ProxiedDestination is not { } destination)
+        if (request.ProxiedDestination is not { } destination)
             return ValueTask.CompletedTask;
         request.Counted?.InFlight.Dec();
         request.Choose(destination.DestinationId);
@@ -53,7 +45,7 @@ internal sealed class GatewayTransforms(
     /// </summary>
     public ValueTask OnResponseAsync(ResponseTransformContext context)
     {
-        if (context.ProxyResponse is null || context.HttpContext.Features.Get<GatewayRequest>() is not { } request)
+        if (context.ProxyResponse is null || context.HttpContext.GetReverseProxyFeature() is not GatewayRequest request)
             return ValueTask.CompletedTask;
         if (Contradiction(context.ProxyResponse, request) is { } reported && reported > request.Version!
             && request.Decision != Decision.Stateless)

@@ -54,7 +54,8 @@ internal sealed partial class OpenConnections : IDisposable
     public static bool MayBeOne(HttpContext http)
     {
         if (http.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
-            || http.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true)
+            || HttpMethods.IsConnect(http.Request.Method)
+                && http.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true)
             return true;
         foreach (var accepted in http.Request.Headers.Accept)
         {
@@ -68,22 +69,26 @@ internal sealed partial class OpenConnections : IDisposable
     /// <summary>Keeps the response among the open connections while it is read, if it is of that kind.</summary>
     public void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
-        Func<Stream, LastingStream>? over = null;
-        if (IsUpgraded(response))
+        var isUpgraded = IsUpgraded(response);
+        if (isUpgraded || IsOfEvents(response))
+            Follow(http, response, request, isUpgraded);
+    }
+
+    private void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request, bool isUpgraded)
+    {
+        Func<Stream, LastingStream> over;
+        if (isUpgraded)
         {
             over = IsWebSocket(response)
                 ? inner => new WebSocketStream(inner, http, request, this, _time)
                 : inner => new OpaqueStream(inner, http, request, this, _time);
         }
-        else if (response.Content.Headers.ContentType?.MediaType is { } type
-            && type.Equals(EventType, StringComparison.OrdinalIgnoreCase))
+        else
         {
             var isReadable = response.Content.Headers.ContentEncoding.Count == 0;
             over = inner => new EventStream(inner, isReadable, http, request, this, _time);
         }
 
-        if (over is null)
-            return;
         response.Content = new LastingContent(response.Content, inner => Add(over(inner)));
         // A client that is gone without a word would be waited for for ever.
         if (http.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket)
@@ -94,6 +99,12 @@ internal sealed partial class OpenConnections : IDisposable
         response.StatusCode == HttpStatusCode.SwitchingProtocols
         || response is { StatusCode: HttpStatusCode.OK, RequestMessage: { Headers.Protocol: not null } request }
             && request.Method == HttpMethod.Connect;
+
+    // The header is parsed only where it may say so.
+    private static bool IsOfEvents(HttpResponseMessage response) =>
+        response.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type)
+        && type.ToString().AsSpan().ContainsAny(Events)
+        && EventType.Equals(response.Content.Headers.ContentType?.MediaType, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsWebSocket(HttpResponseMessage response) =>
         response.RequestMessage?.Headers is { } headers

@@ -42,7 +42,7 @@ internal sealed class Retries(RetryBudget budget, GatewayMetrics metrics)
 
     public Retry Judge(HttpContext http, GatewayRequest request, ReplayBody? body, bool hasSibling)
     {
-        if (http.GetForwarderErrorFeature() is not { } error)
+        if (request.Error is not { } error)
         {
             budget.Earn();
             return Retry.None;

@@ -55,8 +55,8 @@ public sealed class RetriesTests
     {
         var http = new DefaultHttpContext { RequestAborted = aborted };
         http.Request.Method = "POST";
-        http.Features.Set<IForwarderErrorFeature>(new Failure(
-            error, new HttpRequestException("", new UnansweredException(wasDelivered, null))));
+        request.Error = new Failure(
+            error, new HttpRequestException("", new UnansweredException(wasDelivered, null)));
         return _retries.Judge(http, request, null, hasSibling: true);
     }
 

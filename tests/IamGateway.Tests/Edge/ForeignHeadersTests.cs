@@ -66,6 +66,7 @@ public sealed class ForeignHeadersTests
                 ("X-Forwarded-For", "10.0.0.1, 198.51.100.9, 192.0.2.7"), ("X-Forwarded-Proto", "https"),
                 ("X-Forwarded-Host", "login.example"), ("Client-Cert", ":AAAA:"),
                 ("Cookie", "a=1; AL_ENV_user=anna"), ("X-Original-For", "198.51.100.66"),
+                ("x-iamgateway-anything", "forged"),
             ]);
 
         Assert.Equal("198.51.100.9", seen["X-Forwarded-For"]);
@@ -74,6 +75,7 @@ public sealed class ForeignHeadersTests
         Assert.Equal(":AAAA:", seen["Client-Cert"]);
         Assert.Equal("a=1; AL_ENV_user=anna", seen.Cookie);
         Assert.DoesNotContain(seen, h => h.Key.StartsWith("X-Original-", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(seen, h => h.Key.StartsWith("X-IamGateway-", StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]

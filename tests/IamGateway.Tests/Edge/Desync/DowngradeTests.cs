@@ -39,7 +39,15 @@ public sealed class DowngradeTests(DesyncSite site) : IClassFixture<DesyncSite>
         });
     }
 
+    // The HTTP client gives a connection up if it learns only after the answer that all of the request was written,
+    // which happens on a busy machine; then nothing could be left on it for others, and nothing is shown.
     private async Task CheckAsync(Gateway gateway, Downgrade sent, string expected, Func<Task<string>> send)
+    {
+        for (var attempt = 0; !await IsShownAsync(gateway, sent, expected, send); attempt++)
+            Assert.True(attempt < 4, "It never went over the connection of the others.");
+    }
+
+    private async Task<bool> IsShownAsync(Gateway gateway, Downgrade sent, string expected, Func<Task<string>> send)
     {
         var outcome = "";
 
@@ -51,7 +59,6 @@ public sealed class DowngradeTests(DesyncSite site) : IClassFixture<DesyncSite>
         var whole = seen.Where(r => r.Fault is null).ToList();
         Assert.InRange(whole.Count, outcome == "200" ? 1 : 0, outcome is "200" or "reset" ? 1 : 0);
         Assert.All(whole, r => Assert.Equal(outcome == "200" ? sent.Body ?? "" : "", r.Body));
-        if (outcome is "200" or "400")
-            Assert.True(isOneConnection);
+        return isOneConnection || outcome is not ("200" or "400");
     }
 }

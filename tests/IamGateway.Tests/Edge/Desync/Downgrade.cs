@@ -6,8 +6,7 @@ namespace IamGateway.Tests.Edge.Desync;
 /// </summary>
 internal sealed record Downgrade(
     string Outcome, (string, string)[]? More = null, string? Body = null, string Path = "/a",
-    string? Method = null, string? Scheme = null, string Authority = "a", (string, string)[]? Trailers = null,
-    string? InHttp3 = null)
+    string? Method = null, string? Scheme = null, string Authority = "a", (string, string)[]? Trailers = null)
 {
     private const string Smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -81,7 +80,7 @@ internal sealed record Downgrade(
         ["length in trailers"] = new("200", Body: "hello", Trailers: [("content-length", "0")]),
     };
 
-    public string OutcomeInHttp3 => InHttp3 ?? (Outcome == "goaway" ? "reset" : Outcome);
+    public string OutcomeInHttp3 => Outcome == "goaway" ? "reset" : Outcome;
 
     public IEnumerable<(string Name, string Value)> Fields(string scheme) =>
     [

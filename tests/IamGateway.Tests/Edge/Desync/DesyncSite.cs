@@ -97,17 +97,6 @@ public sealed class DesyncSite : IAsyncLifetime
         return ([.. seen.Except(others)], seen.Select(r => r.Connection).Distinct().Count() == 1);
     }
 
-    /// <summary>
-    /// Tries until the request has gone over the connection of the others. The HTTP client gives a connection up if it
-    /// learns only after the answer that all of the request was written, which happens on a busy machine; then nothing
-    /// could be left on it for others, and nothing is shown.
-    /// </summary>
-    internal static async Task UntilShownAsync(Func<Task<bool>> isShown)
-    {
-        for (var attempt = 0; !await isShown(); attempt++)
-            Assert.True(attempt < 4, "It never went over the connection of the others.");
-    }
-
     private static string Usual(string head, string number) => string.Join('\n', head.Split("\r\n")
         .Where(l => !l.StartsWith("traceparent:", StringComparison.OrdinalIgnoreCase)
             && !l.StartsWith("Host:", StringComparison.Ordinal)

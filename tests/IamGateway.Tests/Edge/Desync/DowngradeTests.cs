@@ -16,9 +16,9 @@ public sealed class DowngradeTests(DesyncSite site) : IClassFixture<DesyncSite>
     public async Task Http2_WhatHttp1CannotCarry_IsOneRequestOrNone(string name)
     {
         var sent = Downgrade.All[name];
+        using var client = await RawHttp2.ConnectAsync(site.Http2.Proxy);
         await CheckAsync(site.Http2, sent, sent.Outcome, async () =>
         {
-            using var client = await RawHttp2.ConnectAsync(site.Http2.Proxy);
             await client.RequestAsync(1, sent.Fields("http"), sent.Body, sent.Trailers);
             return await client.OutcomeAsync(1);
         });
@@ -32,17 +32,15 @@ public sealed class DowngradeTests(DesyncSite site) : IClassFixture<DesyncSite>
     {
         var sent = Downgrade.All[name];
         var gateway = await site.StartHttp3Async();
-        await CheckAsync(gateway, sent, sent.OutcomeInHttp3, async () =>
-        {
-            await using var client = await RawHttp3.ConnectAsync(gateway.Proxy, site.Pki.ChainPolicy);
-            return await client.RequestAsync(sent.Fields("https"), sent.Body, sent.Trailers);
-        });
+        await using var client = await RawHttp3.ConnectAsync(gateway.Proxy, site.Pki.ChainPolicy);
+        await CheckAsync(
+            gateway, sent, sent.OutcomeInHttp3,
+            () => client.RequestAsync(sent.Fields("https"), sent.Body, sent.Trailers));
     }
 
-    private Task CheckAsync(Gateway gateway, Downgrade sent, string expected, Func<Task<string>> send) =>
-        DesyncSite.UntilShownAsync(() => IsShownAsync(gateway, sent, expected, send));
-
-    private async Task<bool> IsShownAsync(Gateway gateway, Downgrade sent, string expected, Func<Task<string>> send)
+    // The client stays until the others are served: one that leaves with its answer may leave before the gateway has
+    // seen that all of its request was written, which ends the connection to the instance.
+    private async Task CheckAsync(Gateway gateway, Downgrade sent, string expected, Func<Task<string>> send)
     {
         var outcome = "";
 
@@ -54,6 +52,7 @@ public sealed class DowngradeTests(DesyncSite site) : IClassFixture<DesyncSite>
         var whole = seen.Where(r => r.Fault is null).ToList();
         Assert.InRange(whole.Count, outcome == "200" ? 1 : 0, outcome is "200" or "reset" ? 1 : 0);
         Assert.All(whole, r => Assert.Equal(outcome == "200" ? sent.Body ?? "" : "", r.Body));
-        return isOneConnection || outcome is not ("200" or "400");
+        if (outcome is "200" or "400")
+            Assert.True(isOneConnection);
     }
 }

@@ -14,23 +14,24 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
 {
     public const int Size = 16;
 
+    private const int MaxOnStack = 256;
+
     /// <summary>The key of a handle's value under one rule; values of different rules never meet.</summary>
     public static SessionKey Of(ReadOnlySpan<byte> secret, string ruleName, ReadOnlySpan<char> value)
     {
         var length = Encoding.UTF8.GetMaxByteCount(ruleName.Length + 1 + value.Length);
         byte[]? rented = null;
-        var buffer = length <= 1024
-            ? stackalloc byte[1024]
+        var buffer = length <= MaxOnStack
+            ? stackalloc byte[MaxOnStack]
             : rented = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
         var written = Encoding.UTF8.GetBytes(ruleName, buffer);
         buffer[written++] = 0;
         written += Encoding.UTF8.GetBytes(value, buffer[written..]);
-        Span<byte> hash = stackalloc byte[KeyedHash.Size];
-        KeyedHash.Compute(secret, buffer[..written], hash);
+        var key = new SessionKey(KeyedHash.Compute(secret, buffer[..written]));
         CryptographicOperations.ZeroMemory(buffer[..written]);
         if (rented is not null)
             System.Buffers.ArrayPool<byte>.Shared.Return(rented);
-        return Read(hash);
+        return key;
     }
 
     public static SessionKey Read(ReadOnlySpan<byte> bytes) => new(BinaryPrimitives.ReadUInt128BigEndian(bytes));
@@ -48,6 +49,9 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
     }
 
     public int CompareTo(SessionKey other) => Value.CompareTo(other.Value);
+
+    /// <summary>Every part of a keyed hash is as good as another one.</summary>
+    public override int GetHashCode() => (int)(ulong)Value;
 
     public override string ToString() => Value.ToString("x32", null);
 }

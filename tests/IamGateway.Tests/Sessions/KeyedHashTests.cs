@@ -1,0 +1,87 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using CsCheck;
+using IamGateway.Sessions;
+
+namespace IamGateway.Tests.Sessions;
+
+public sealed class KeyedHashTests
+{
+    [Fact]
+    public void Compute_AnyKeyAndData_IsTheSameHmacEachTime() => Gen.Byte.Array[0, 40].Array[3].Select(
+        Gen.Byte.Array[0, 300].Array[20]).Sample((keys, data) =>
+    {
+        // The keys alternate, and all come again.
+        for (var round = 0; round < 2; round++)
+        {
+            foreach (var bytes in data)
+            {
+                foreach (var key in keys)
+                    Assert.Equal(Hmac(key, bytes), KeyedHash.Compute(key, bytes));
+            }
+        }
+    }, iter: 20);
+
+    /// <summary>The vectors of the authors; OpenSSL's SIPHASH says the same.</summary>
+    [Theory]
+    [InlineData(0, "a3817f04ba25a8e66df67214c7550293")]
+    [InlineData(1, "da87c1d86b99af44347659119b22fc45")]
+    [InlineData(15, "5493e99933b0a8117e08ec0f97cfc3d9")]
+    [InlineData(40, "df6a301e95c95dad97ae0cc8c6913bd8")]
+    public void SipHash_CountedBytes_IsTheKnownHash(int length, string expected)
+    {
+        var key = Enumerable.Range(0, SipHash.KeySize).Select(i => (byte)i).ToArray();
+        var data = Enumerable.Range(0, length).Select(i => (byte)i).ToArray();
+        var hash = new byte[16];
+        BinaryPrimitives.WriteUInt128LittleEndian(hash, SipHash.Compute(key, data));
+
+        Assert.Equal(expected, Convert.ToHexStringLower(hash));
+    }
+
+    [Fact]
+    public void HashMemory_FewPlacesAndManyThreads_SaysWhatWasSetOrNothing()
+    {
+        const int Names = 64;
+        var memory = new HashMemory(2);
+        var known = 0;
+        Parallel.For(0, 8, thread =>
+        {
+            for (var i = 0; i < 200_000; i++)
+            {
+                var number = (i * 7 + thread * 13) % Names;
+                var (fingerprint, hash) = (Pair(number, 1), Pair(number, 2));
+                if (memory.TryGet(fingerprint, out var found))
+                {
+                    Assert.Equal(hash, found);
+                    Interlocked.Increment(ref known);
+                }
+                else
+                {
+                    memory.Set(fingerprint, hash);
+                }
+            }
+        });
+
+        Assert.True(known > 0);
+    }
+
+    [Fact]
+    public void HashMemory_SetOnce_KnowsThatOneAndNoOther()
+    {
+        var memory = new HashMemory(2);
+        memory.Set(Pair(1, 1), Pair(1, 2));
+
+        Assert.True(memory.TryGet(Pair(1, 1), out var found));
+        Assert.Equal(Pair(1, 2), found);
+        Assert.False(memory.TryGet(Pair(2, 1), out _));
+        // Half of a fingerprint is none.
+        Assert.False(memory.TryGet(Pair(1, 1) ^ UInt128.One, out _));
+        Assert.False(memory.TryGet(Pair(1, 1) ^ (UInt128.One << 127), out _));
+    }
+
+    private static UInt128 Pair(int number, int part) =>
+        BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData([(byte)number, (byte)part]));
+
+    private static UInt128 Hmac(byte[] key, byte[] data) =>
+        BinaryPrimitives.ReadUInt128BigEndian(HMACSHA256.HashData(key, data));
+}

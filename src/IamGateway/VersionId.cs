@@ -13,11 +13,13 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
 {
     private readonly SemVersion _version;
     private readonly string _text;
+    private readonly int _hash;
 
     private VersionId(SemVersion version)
     {
         _version = version.WithoutMetadata();
         _text = _version.ToString();
+        _hash = _text.GetHashCode(StringComparison.Ordinal);
     }
 
     /// <summary>
@@ -42,7 +44,7 @@ internal sealed class VersionId : IComparable<VersionId>, IEquatable<VersionId>
 
     public override bool Equals(object? obj) => Equals(obj as VersionId);
 
-    public override int GetHashCode() => _text.GetHashCode(StringComparison.Ordinal);
+    public override int GetHashCode() => _hash;
 
     public int Major => (int)_version.Major;
 

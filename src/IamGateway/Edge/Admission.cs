@@ -26,11 +26,11 @@ internal sealed class Admission(GatewaySettings settings, Peers peers, TimeProvi
     /// </summary>
     public bool MayBegin(HttpContext http, GatewayRequest request, RoutingView view)
     {
-        if (request.WitnessedAt != 0 || Limited(http) is not { } client)
+        if (request.WitnessedAt != 0 || request.HandleCount > 0 && !view.IsStrict || Limited(http) is not { } client)
             return true;
         if (request.HandleCount == 0)
             return _rate.TryTake(client);
-        return !view.IsStrict || view.Names.TryGet(request[0].Key, out _) || _rate.IsLeft(client);
+        return view.Names.TryGet(request[0].Key, out _) || _rate.IsLeft(client);
     }
 
     /// <summary>Counts a request whose handles nobody knows.</summary>

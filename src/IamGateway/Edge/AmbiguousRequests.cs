@@ -26,19 +26,20 @@ internal sealed class AmbiguousRequests(GatewayMetrics metrics)
     /// <summary>Lines end with CR LF only, in all listeners of this process.</summary>
     public static void RefuseLineFeeds() => AppContext.SetSwitch(LineFeedSwitch, true);
 
-    public Task InvokeAsync(HttpContext http, RequestDelegate next)
+    /// <summary>False: the request is refused, and its answer is set.</summary>
+    public bool IsClear(HttpContext http)
     {
         var isHttp1 = HttpProtocol.IsHttp11(http.Request.Protocol) || HttpProtocol.IsHttp10(http.Request.Protocol);
         var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         if ((isHttp1 ? IsFramedOnce(http.Request) : IsFieldByField(http.Request.Headers))
             && !raw.AsSpan().ContainsAnyInRange('\0', ' ') && !raw.Contains('\x7f'))
-            return next(http);
+            return true;
         metrics.Rejected("malformed");
         http.Response.StatusCode = StatusCodes.Status400BadRequest;
         // What follows may be no request.
         if (isHttp1)
             http.Response.Headers.Connection = "close";
-        return Task.CompletedTask;
+        return false;
     }
 
     // A coding besides chunks would be lost on the way, and some servers count chunked only when it stands alone.

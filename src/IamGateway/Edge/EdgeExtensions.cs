@@ -60,16 +60,18 @@ internal static class EdgeExtensions
     {
         var foreign = app.ApplicationServices.GetRequiredService<ForeignHeaders>();
         var peers = app.ApplicationServices.GetRequiredService<Peers>();
-        app.Use(app.ApplicationServices.GetRequiredService<AmbiguousRequests>().InvokeAsync);
-        app.Use((http, next) =>
+        var ambiguous = app.ApplicationServices.GetRequiredService<AmbiguousRequests>();
+        app.Use(next => http =>
         {
+            if (!ambiguous.IsClear(http))
+                return Task.CompletedTask;
             foreign.Remove(http);
             return next(http);
         });
         if (peers.Networks.Count == 0)
             return;
         app.UseForwardedHeaders(Believe(peers));
-        app.Use((http, next) =>
+        app.Use(next => http =>
         {
             ForeignHeaders.RemoveReplaced(http);
             return next(http);

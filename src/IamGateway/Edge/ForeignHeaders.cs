@@ -49,7 +49,7 @@ internal sealed class ForeignHeaders(Peers peers, GatewaySettings settings)
     public void Remove(HttpContext http)
     {
         var headers = http.Request.Headers;
-        var isTrusted = peers.IsTrusted(http.Connection.RemoteIpAddress);
+        var isTrusted = peers.Networks.Count > 0 && peers.IsTrusted(http.Connection.RemoteIpAddress);
         List<string>? found = null;
         // A request has few headers, and the names are many.
         foreach (var header in headers)

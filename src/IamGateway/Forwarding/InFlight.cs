@@ -7,29 +7,28 @@ namespace IamGateway.Forwarding;
 internal sealed class InFlight
 {
     private readonly Stripe[] _stripes;
-    private long _next;
 
     public InFlight()
     {
         _stripes = new Stripe[Math.Max(1, Environment.ProcessorCount)];
         for (var i = 0; i < _stripes.Length; i++)
-            _stripes[i] = new Stripe();
+            _stripes[i] = new Stripe(first: i + 1);
     }
 
     public GatewayRequest Add()
     {
-        var request = new GatewayRequest(Interlocked.Increment(ref _next));
-        request.Stripe = Thread.GetCurrentProcessorId() % _stripes.Length;
-        var stripe = _stripes[request.Stripe];
+        var number = Thread.GetCurrentProcessorId() % _stripes.Length;
+        var stripe = _stripes[number];
         lock (stripe.Lock)
         {
+            var request = new GatewayRequest(stripe.NextNumber) { Stripe = number };
+            stripe.NextNumber += _stripes.Length;
             request.Next = stripe.First;
             stripe.First?.Previous = request;
             stripe.First = request;
             stripe.Count++;
+            return request;
         }
-
-        return request;
     }
 
     public void Remove(GatewayRequest request)
@@ -67,9 +66,12 @@ internal sealed class InFlight
         return all;
     }
 
-    private sealed class Stripe
+    // A processor has its own, with numbers of its own.
+    private sealed class Stripe(long first)
     {
         public Lock Lock { get; } = new();
+
+        public long NextNumber { get; set; } = first;
 
         public GatewayRequest? First { get; set; }
 

@@ -12,7 +12,7 @@ internal static class LeavingExtensions
     public static void UseLeaving(this WebApplication app)
     {
         var replica = app.Services.GetRequiredService<Replica>();
-        app.Use((http, next) =>
+        app.Use(next => http =>
         {
             if (replica.IsLeaving)
                 http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Sources;
 
 namespace IamGateway.Instances;
 
@@ -7,15 +8,26 @@ namespace IamGateway.Instances;
 /// would take a mere end for that of an idle connection, and repeat a request without a body by itself, which the
 /// instance may have carried out.
 /// </summary>
-internal sealed class Exchange(InstanceStream connection)
+internal sealed class Exchange : IValueTaskSource<int>
 {
     // So much is taken by the system as a whole or not at all.
     private const int MaxAtomicWrite = 8 * 1024;
+    private readonly InstanceStream _connection;
     private long _sentBefore;
     private int _writes;
     private volatile bool _isAsked;
     private volatile bool _isEnded;
     private bool _isOpaque;
+
+    // The read that is under way.
+    private readonly Action _onRead;
+    private ManualResetValueTaskSourceCore<int> _read;
+    private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _reading;
+    private Memory<byte> _buffer;
+    private bool _counts;
+    private bool _isReading;
+
+    public Exchange(InstanceStream connection) => (_connection, _onRead) = (connection, OnRead);
 
     /// <summary>Call before something is written.</summary>
     public void Ask(ReadOnlySpan<byte> bytes)
@@ -32,7 +44,7 @@ internal sealed class Exchange(InstanceStream connection)
             throw new UnansweredException(wasDelivered: false, null);
         // HTTP/2 has many questions at a time, and says itself which of them were not looked at.
         _isOpaque = bytes.StartsWith("PRI "u8);
-        _sentBefore = connection.Sent;
+        _sentBefore = _connection.Sent;
         _writes = bytes.Length <= MaxAtomicWrite ? 1 : 2;
         _isAsked = !_isOpaque;
     }
@@ -52,38 +64,84 @@ internal sealed class Exchange(InstanceStream connection)
         }
     }
 
-    /// <summary>Waits for a read, and counts what it brings where nobody below does.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReadAsync(Memory<byte> buffer, ValueTask<int> reading, bool counts = false)
+    /// <summary>
+    /// Waits for a read, and counts what it brings where nobody below does. One at a time: an async method would cost
+    /// several times as much, once for each answer.
+    /// </summary>
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, ValueTask<int> reading, bool counts = false)
+    {
+        if (Interlocked.Exchange(ref _isReading, true))
+            throw new InvalidOperationException("A read of the connection is under way.");
+        _buffer = buffer;
+        _counts = counts;
+        _read.Reset();
+        _reading = reading.ConfigureAwait(false).GetAwaiter();
+        if (_reading.IsCompleted)
+            OnRead();
+        else
+            _reading.UnsafeOnCompleted(_onRead);
+        return new ValueTask<int>(this, _read.Version);
+    }
+
+    private void OnRead()
     {
         int count;
         try
         {
-            count = await reading;
+            count = Take(_reading.GetResult());
         }
-        catch (IOException e) when (_isAsked)
+        catch (IOException e) when (_isAsked && e is not UnansweredException)
         {
-            throw new UnansweredException(wasDelivered: true, e);
+            End();
+            _read.SetException(new UnansweredException(wasDelivered: true, e));
+            return;
+        }
+        catch (Exception e)
+        {
+            End();
+            _read.SetException(e);
+            return;
         }
 
-        if (counts)
-            connection.Count(count);
+        End();
+        _read.SetResult(count);
+    }
+
+    private void End()
+    {
+        _buffer = default;
+        _reading = default;
+        Volatile.Write(ref _isReading, false);
+    }
+
+    private int Take(int count)
+    {
+        if (_counts)
+            _connection.Count(count);
         // A read of nothing waits for bytes and takes none.
-        if (buffer.Length == 0)
+        if (_buffer.Length == 0)
             return 0;
         if (count == 0)
         {
             _isEnded = true;
-            return _isAsked ? throw new UnansweredException(!connection.HasEndedBefore(_sentBefore), null) : 0;
+            return _isAsked ? throw new UnansweredException(!_connection.HasEndedBefore(_sentBefore), null) : 0;
         }
 
         if (_isAsked)
         {
             // Behind an upgrade nobody asks any more.
-            _isOpaque = buffer.Span[..count].StartsWith("HTTP/1.1 101"u8);
+            _isOpaque = _buffer.Span[..count].StartsWith("HTTP/1.1 101"u8);
             _isAsked = false;
         }
 
         return count;
     }
+
+    int IValueTaskSource<int>.GetResult(short token) => _read.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<int>.GetStatus(short token) => _read.GetStatus(token);
+
+    void IValueTaskSource<int>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _read.OnCompleted(continuation, state, token, flags);
 }

@@ -318,7 +318,7 @@ internal sealed partial class SessionRouter
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (request[i].Key == name)
-                Extend(view, request[i], 0);
+                Extend(view, request[i], 0, Known(view, name));
         }
     }
 

@@ -46,28 +46,30 @@ internal sealed partial class SessionRouter(
         {
             QueueLinks(request, view);
             for (var i = 0; i < request.HandleCount; i++)
-                Extend(view, request[i], view.State.Phase == RoutingPhase.Steady ? view.Newest : 0);
+                Extend(
+                    view, request[i], view.State.Phase == RoutingPhase.Steady ? view.Newest : 0,
+                    Known(view, request[i].Key));
             Send(request, view, view.Newest, Decision.Final);
             return ValueTask.CompletedTask;
         }
 
-        if (AllFinal(request, view))
+        var known = Known(view, request[0].Key);
+        if (known is { } first && AreFinal(request, view, first))
         {
-            view.Names.TryGet(request[0].Key, out var remembered);
-            Send(request, view, remembered.Final, Decision.Final);
+            Send(request, view, first.Final, Decision.Final);
             return ValueTask.CompletedTask;
         }
 
-        return TryShareLease(request, view) ? ValueTask.CompletedTask : AskAsync(request, isHold);
+        return TryShareLease(request, view, known) ? ValueTask.CompletedTask : AskAsync(request, isHold);
     }
 
     /// <summary>
     /// Another request of its one session has lately asked, and the lease is kept: until it is given back nobody raises
     /// the pin.
     /// </summary>
-    private bool TryShareLease(GatewayRequest request, RoutingView view)
+    private bool TryShareLease(GatewayRequest request, RoutingView view, NameCache.Entry? first)
     {
-        var root = RootOf(view, request[0].Key);
+        var root = first?.Root ?? request[0].Key;
         for (var i = 1; i < request.HandleCount; i++)
         {
             if (RootOf(view, request[i].Key) != root)
@@ -85,8 +87,7 @@ internal sealed partial class SessionRouter(
         lock (request)
             request.Share(lease);
         request.Root = root;
-        for (var i = 0; i < request.HandleCount; i++)
-            Extend(view, request[i], 0);
+        Extend(view, request, first);
         Send(request, view, lease.Ordinal, Decision.Pinned);
         return true;
     }
@@ -198,36 +199,48 @@ internal sealed partial class SessionRouter(
         return other == view.Older && view.IsClosing ? target : other;
     }
 
-    private bool AllFinal(GatewayRequest request, RoutingView view)
+    private bool AreFinal(GatewayRequest request, RoutingView view, NameCache.Entry first)
     {
-        for (var i = 0; i < request.HandleCount; i++)
+        if (!IsFinal(view, first))
+            return false;
+        for (var i = 1; i < request.HandleCount; i++)
         {
-            if (!view.Names.TryGet(request[i].Key, out var entry) || entry.Final == 0
-                || entry.Final != view.Final
-                    && !(entry.Final != 0 && settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal)))
+            if (!view.Names.TryGet(request[i].Key, out var entry) || !IsFinal(view, entry))
                 return false;
         }
 
-        for (var i = 0; i < request.HandleCount; i++)
-            Extend(view, request[i], 0);
-        request.Root = view.Names.TryGet(request[0].Key, out var first) ? first.Root : null;
+        Extend(view, request, first);
+        request.Root = first.Root;
         return true;
+    }
+
+    private bool IsFinal(RoutingView view, NameCache.Entry entry) =>
+        entry.Final != 0
+        && (entry.Final == view.Final || settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal));
+
+    private void Extend(RoutingView view, GatewayRequest request, NameCache.Entry? first)
+    {
+        Extend(view, request[0], 0, first);
+        for (var i = 1; i < request.HandleCount; i++)
+            Extend(view, request[i], 0, Known(view, request[i].Key));
     }
 
     /// <summary>
     /// Now and then, and behind the request: entries that exist for a handle live on while it is used.
     /// </summary>
-    private void Extend(RoutingView view, Handle handle, int stamp)
+    private void Extend(RoutingView view, Handle handle, int stamp, NameCache.Entry? known)
     {
         var now = time.GetTimestamp();
         var lifetime = LifetimeOf(handle);
         var kept = lifetime ?? settings.Options.Store.SessionTtl;
-        var seen = view.Names.TryGet(handle.Key, out var entry);
-        if (seen && time.GetElapsedTime(entry.ExtendedAt, now) < kept / 4)
+        if (known is { } entry && time.GetElapsedTime(entry.ExtendedAt, now) < kept / 4)
             return;
-        view.Names.Set(handle.Key, entry with { ExtendedAt = now });
+        view.Names.Set(handle.Key, known.GetValueOrDefault() with { ExtendedAt = now });
         outbox.Add(new StoreWrite(StoreWriteKind.Refresh, handle.Key, Ordinal: stamp, Lifetime: lifetime));
     }
+
+    private static NameCache.Entry? Known(RoutingView view, SessionKey name) =>
+        view.Names.TryGet(name, out var entry) ? entry : null;
 
     private TimeSpan? LifetimeOf(Handle handle) => settings.Sessions.All[handle.Rule].Lifetime;
 

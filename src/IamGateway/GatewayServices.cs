@@ -17,7 +17,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Health;
-using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace IamGateway;
 
@@ -61,6 +61,7 @@ internal static class GatewayServices
         services.AddSingleton<Retries>();
         services.AddSingleton<OpenConnections>();
         services.AddSingleton<GatewayTransforms>();
+        services.AddSingleton<InstanceForwarder>();
         services.AddEdge();
         services.AddSingleton<SessionCensus>();
         services.AddSingleton<ReplicaReports>();
@@ -112,12 +113,7 @@ internal static class GatewayServices
     {
         services.AddReverseProxy()
             .LoadFromConfig(configuration.GetSection("ReverseProxy"))
-            .AddTransforms(context =>
-            {
-                var transforms = context.Services.GetRequiredService<GatewayTransforms>();
-                context.RequestTransforms.Add(new RequestFuncTransform(transforms.OnRequestAsync));
-                context.ResponseTransforms.Add(new ResponseFuncTransform(transforms.OnResponseAsync));
-            });
+            .AddTransforms(TransformBuilder.Add);
         // No route can ask who the user is, so no step of each request needs to look whether one does.
         services.RemoveAll<IAuthorizationHandlerProvider>();
         services.RemoveAll<IAuthorizationService>();
@@ -125,6 +121,11 @@ internal static class GatewayServices
         services.AddSingleton<IForwarderHttpClientFactory, InstanceClientFactory>();
         services.AddSingleton<IPassiveHealthCheckPolicy, FailuresInARow>();
         services.AddSingleton<IActiveHealthCheckPolicy, AlivePolicy>();
+        var builder = services.Last(s => s.ServiceType == typeof(ITransformBuilder)).ImplementationType!;
+        services.AddSingleton<ITransformBuilder>(p => new TransformBuilder(
+            (ITransformBuilder)ActivatorUtilities.CreateInstance(p, builder),
+            p.GetRequiredService<GatewayTransforms>(),
+            p.GetRequiredService<GatewaySettings>()));
         // The provider that LoadFromConfig registered, with the API's instances laid over it.
         var inner = services.Last(s => s.ServiceType == typeof(IProxyConfigProvider));
         services.Remove(inner);

@@ -106,8 +106,11 @@ internal sealed class AdminHost(
         var presenter = services.GetRequiredService<InstancePresenter>();
         var replica = services.GetRequiredService<Replica>();
         var reports = services.GetRequiredService<ReplicaReports>();
+        var recorder = gateway.GetRequiredService<RequestRecorder>();
         return () =>
         {
+            foreach (var instance in recorder.All)
+                instance.ShowInFlight();
             metrics.InstanceStates(presenter.States());
             if (!replica.HasView)
                 return;

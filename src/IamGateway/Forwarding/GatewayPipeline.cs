@@ -14,12 +14,12 @@ namespace IamGateway.Forwarding;
 
 /// <summary>
 /// The way of a request: session → pin → version → instance → forward → record. It stands in YARP's pipeline before
-/// load balancing and narrows the available destinations to the chosen version.
+/// load balancing, takes the requests of the IAM's cluster to their end, and leaves those of other clusters to YARP.
 /// </summary>
 internal sealed class GatewayPipeline(
     RequestDelegate next, GatewaySettings settings, Replica replica, InFlight inFlight, SessionRouter router,
     SessionPlaces places, Witness witness, Admission admission, InstanceTable instances, Succession succession,
-    Retries retries, RequestRecorder recorder, TimeProvider time, GatewayMetrics metrics)
+    Retries retries, InstanceForwarder forwarder, RequestRecorder recorder, TimeProvider time, GatewayMetrics metrics)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -127,13 +127,15 @@ internal sealed class GatewayPipeline(
         using var body = ReplayBody.Of(http);
         while (true)
         {
+            // What it stays at if something is thrown.
+            var result = ForwarderError.RequestCreation;
             try
             {
-                await next(http);
+                result = await forwarder.SendAsync(http, request);
             }
             finally
             {
-                request.Error = http.GetForwarderErrorFeature();
+                forwarder.Conclude(http, request, result);
             }
 
             IReadOnlyList<DestinationState> others =
@@ -167,11 +169,28 @@ internal sealed class GatewayPipeline(
     /// Leaves the request these instances to choose from. One that was drained meanwhile is not among them: whoever
     /// drains it either sees here that the request may go there, or is seen here; each writes first and then reads.
     /// </summary>
-    private async ValueTask<IReadOnlyList<DestinationState>> NarrowAsync(
+    private ValueTask<IReadOnlyList<DestinationState>> NarrowAsync(
+        HttpContext http, IReverseProxyFeature proxy, GatewayRequest request,
+        IReadOnlyList<DestinationState> destinations) =>
+        TryNarrow(proxy, request, destinations)
+            ? ValueTask.FromResult(destinations)
+            : NarrowAnewAsync(http, proxy, request, destinations);
+
+    private bool TryNarrow(
+        IReverseProxyFeature proxy, GatewayRequest request, IReadOnlyList<DestinationState> destinations)
+    {
+        if (destinations.Count == 0)
+            return false;
+        request.Narrow(proxy, destinations);
+        Interlocked.MemoryBarrier();
+        return instances.IsCurrent(request.Instances);
+    }
+
+    private async ValueTask<IReadOnlyList<DestinationState>> NarrowAnewAsync(
         HttpContext http, IReverseProxyFeature proxy, GatewayRequest request,
         IReadOnlyList<DestinationState> destinations)
     {
-        while (true)
+        while (!TryNarrow(proxy, request, destinations))
         {
             if (destinations.Count == 0)
             {
@@ -181,10 +200,6 @@ internal sealed class GatewayPipeline(
                 continue;
             }
 
-            request.Narrow(proxy, destinations);
-            Interlocked.MemoryBarrier();
-            if (instances.IsCurrent(request.Instances))
-                return destinations;
             request.Instances = Usable(http, request);
             if (request.Place is not null && !await SettleAsync(http, request))
                 return [];
@@ -192,6 +207,8 @@ internal sealed class GatewayPipeline(
             var isAny = request.InstanceId is null || request.Place is not null;
             destinations = isAny ? usable : [.. usable.Intersect(destinations)];
         }
+
+        return destinations;
     }
 
     /// <summary>
@@ -281,7 +298,7 @@ internal sealed class GatewayPipeline(
     /// </summary>
     private void End(HttpContext http, GatewayRequest request)
     {
-        request.Counted?.InFlight.Dec();
+        request.Uncount();
         request.IsOut |= request.Ordinal == 0;
         if (request.Ordinal == 0 || settings.Options.TestOnly.IsOff(ProtocolRule.CutOff) || !CutOff.Is(request))
         {

@@ -1,4 +1,5 @@
 using IamGateway.Instances;
+using IamGateway.Recording;
 using Yarp.ReverseProxy.Model;
 
 namespace IamGateway.Forwarding;
@@ -9,11 +10,13 @@ internal sealed partial class GatewayRequest : IReverseProxyFeature
     private IReverseProxyFeature? _whole;
     private ClusterModel? _cluster;
     private List<VersionId>? _givenUp;
+    private DestinationState? _countedAt;
     private volatile bool _isChoosing;
 
-    RouteModel IReverseProxyFeature.Route => _whole!.Route;
+    public RouteModel Route => _whole!.Route;
 
-    ClusterModel IReverseProxyFeature.Cluster => _cluster!;
+    /// <summary>The cluster, with the client that leads to its version only.</summary>
+    public ClusterModel Cluster => _cluster!;
 
     IReadOnlyList<DestinationState> IReverseProxyFeature.AllDestinations => _whole!.AllDestinations;
 
@@ -39,10 +42,33 @@ internal sealed partial class GatewayRequest : IReverseProxyFeature
     }
 
     /// <summary>Notes the instance that the request is about to be sent to.</summary>
-    public void Choose(string instance)
+    public void Choose(DestinationState instance)
     {
-        InstanceId = instance;
+        ProxiedDestination = instance;
+        AvailableDestinations = instance;
+        InstanceId = instance.DestinationId;
         _isChoosing = false;
+    }
+
+    /// <summary>
+    /// Counts it at the instance that it was sent to, and no more at one that it was sent to before. What balances load
+    /// goes by the number of requests that are there; two threads may write it in the wrong order, and the next that
+    /// writes sets it right.
+    /// </summary>
+    public void CountAt(DestinationState instance, InstanceMetrics counted)
+    {
+        Uncount();
+        (_countedAt, Counted) = (instance, counted);
+        instance.ConcurrentRequestCount = counted.Enter();
+    }
+
+    /// <summary>The instance is done with it, or nobody waits for it any more.</summary>
+    public void Uncount()
+    {
+        if (_countedAt is not { } instance)
+            return;
+        _countedAt = null;
+        instance.ConcurrentRequestCount = Counted!.Leave();
     }
 
     /// <summary>It was sent to the instance, or may be yet.</summary>

@@ -77,7 +77,7 @@ internal sealed partial class GatewayRequest
     public string? InstanceId { get; set; }
 
     /// <summary>Where it is counted: under the instance and version that it was last sent to.</summary>
-    public InstanceMetrics? Counted { get; set; }
+    public InstanceMetrics? Counted { get; private set; }
 
     /// <summary>The bucket drawn for a session that this request begins.</summary>
     public int Bucket { get; set; } = -1;

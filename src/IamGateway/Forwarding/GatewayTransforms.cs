@@ -5,8 +5,6 @@ using IamGateway.Recording;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 using Microsoft.AspNetCore.Http;
-using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.Transforms;
 
 namespace IamGateway.Forwarding;
 
@@ -15,93 +13,85 @@ namespace IamGateway.Forwarding;
 /// the client.
 /// </summary>
 internal sealed class GatewayTransforms(
-    RequestRecorder recorder, IssuedNames names, OpenConnections connections, Witness witness, Replica replica,
+    IssuedNames names, OpenConnections connections, Witness witness, Replica replica,
     SessionRules rules, GatewaySettings settings, InstanceTruth truth, PinRepair repair, GatewayMetrics metrics,
     TimeProvider time)
 {
-    /// <summary>The instance is chosen: count the request there, and take the gateway's own cookies out.</summary>
-    public ValueTask OnRequestAsync(RequestTransformContext context)
+    /// <summary>Takes the gateway's own cookies out of a request, and gives it its name for traces.</summary>
+    public void OnRequest(HttpContext http, HttpRequestMessage message, GatewayRequest request)
     {
-        if (context.HttpContext.GetReverseProxyFeature() is not GatewayRequest request)
-            return ValueTask.CompletedTask;
         if (witness.IsEnabled)
-            RemoveWitness(context);
-        RequestTarget.Keep(context);
-        Trace(context, request);
+            RemoveWitness(http, message);
+        Trace(http, message, request);
         // A compressed body hides its handles.
-        if (rules.ReadsBodyUnder(context.HttpContext.Request.Path))
-            RequestTransform.RemoveHeader(context, "Accept-Encoding");
-        if (request.ProxiedDestination is not { } destination)
-            return ValueTask.CompletedTask;
-        request.Counted?.InFlight.Dec();
-        request.Choose(destination.DestinationId);
-        request.Counted = recorder.For(destination.DestinationId, request.Version!);
-        request.Counted.InFlight.Inc();
-        return ValueTask.CompletedTask;
+        if (rules.ReadsBodyUnder(http.Request.Path))
+            message.Headers.Remove("Accept-Encoding");
     }
 
     /// <summary>
-    /// Binds the handles that the response hands out; a response whose handles cannot be bound does not leave.
+    /// Binds the handles that the response hands out. False: they cannot be bound, and what the response says must not
+    /// leave.
     /// </summary>
-    public ValueTask OnResponseAsync(ResponseTransformContext context)
+    public ValueTask<bool> OnResponseAsync(
+        HttpContext http, HttpResponseMessage response, GatewayRequest request, CancellationToken cancellation)
     {
-        if (context.ProxyResponse is null || context.HttpContext.GetReverseProxyFeature() is not GatewayRequest request)
-            return ValueTask.CompletedTask;
-        if (Contradiction(context.ProxyResponse, request) is { } reported && reported > request.Version!
+        if (Contradiction(response, request) is { } reported && reported > request.Version!
             && request.Decision != Decision.Stateless)
-            return AwaitRepairAsync(context, request, reported);
-        return BindAsync(context, request);
+            return AwaitRepairAsync(http, response, request, reported, cancellation);
+        return BindAsync(http, response, request, cancellation);
     }
 
-    private ValueTask BindAsync(ResponseTransformContext context, GatewayRequest request)
+    private ValueTask<bool> BindAsync(
+        HttpContext http, HttpResponseMessage response, GatewayRequest request, CancellationToken cancellation)
     {
         if (request.Stripped is not null)
-            StrippedHandles.Expire(context.HttpContext, request, rules, time.GetUtcNow());
+            StrippedHandles.Expire(http, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
         {
-            connections.Follow(context.HttpContext, context.ProxyResponse!, request);
-            return ValueTask.CompletedTask;
+            connections.Follow(http, response, request);
+            return ValueTask.FromResult(true);
         }
 
-        var bound = names.OnResponseAsync(
-            context.HttpContext, context.ProxyResponse!, request, context.CancellationToken);
-        if (!bound.IsCompletedSuccessfully)
-            return AwaitAsync(bound, context, request);
-        Conclude(context, request);
-        return ValueTask.CompletedTask;
+        var bound = names.OnResponseAsync(http, response, request, cancellation);
+        return bound.IsCompletedSuccessfully
+            ? ValueTask.FromResult(Conclude(http, response, request))
+            : AwaitAsync(bound, http, response, request);
     }
 
-    private void Conclude(ResponseTransformContext context, GatewayRequest request)
+    private bool Conclude(HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
-        if (request.Refusal == RefusalCode.None)
-            connections.Follow(context.HttpContext, context.ProxyResponse!, request);
-        context.SuppressResponseBody |= request.Refusal != RefusalCode.None;
-        witness.Issue(context.HttpContext, request, replica.View);
+        var leaves = request.Refusal == RefusalCode.None;
+        if (leaves)
+            connections.Follow(http, response, request);
+        witness.Issue(http, request, replica.View);
+        return leaves;
     }
 
-    private static void Trace(RequestTransformContext context, GatewayRequest request)
+    private static void Trace(HttpContext http, HttpRequestMessage message, GatewayRequest request)
     {
-        if (!TraceParent.Choose(request, context.HttpContext.Request.Headers.TraceParent))
+        var callers = http.Request.Headers.TraceParent;
+        if (!TraceParent.Choose(request, callers))
             return;
-        RequestTransform.RemoveHeader(context, TraceParent.Header);
-        RequestTransform.AddHeader(context, TraceParent.Header, request.TraceParent!);
+        if (callers.Count > 0)
+            message.Headers.Remove(TraceParent.Header);
+        message.Headers.TryAddWithoutValidation(TraceParent.Header, request.TraceParent);
         // What the caller says of its own trace does not belong to another one.
-        if (request.Span?.ParentId is null)
-            RequestTransform.RemoveHeader(context, TraceParent.StateHeader);
+        if (request.Span?.ParentId is null && http.Request.Headers.TraceState.Count > 0)
+            message.Headers.Remove(TraceParent.StateHeader);
     }
 
-    private void RemoveWitness(RequestTransformContext context)
+    private void RemoveWitness(HttpContext http, HttpRequestMessage message)
     {
-        var cookies = context.HttpContext.Request.Headers.Cookie;
+        var cookies = http.Request.Headers.Cookie;
         if (cookies.Count == 0)
             return;
         var joined = cookies is [{ } only] ? only : string.Join("; ", cookies.AsEnumerable());
         var without = witness.Without(joined);
         if (ReferenceEquals(without, joined))
             return;
-        RequestTransform.RemoveHeader(context, "Cookie");
+        message.Headers.Remove("Cookie");
         if (without is not null)
-            RequestTransform.AddHeader(context, "Cookie", without);
+            message.Headers.TryAddWithoutValidation("Cookie", without);
     }
 
     /// <summary>
@@ -122,19 +112,22 @@ internal sealed class GatewayTransforms(
         return reported;
     }
 
-    private async ValueTask AwaitRepairAsync(
-        ResponseTransformContext context, GatewayRequest request, VersionId reported)
+    private async ValueTask<bool> AwaitRepairAsync(
+        HttpContext http, HttpResponseMessage response, GatewayRequest request, VersionId reported,
+        CancellationToken cancellation)
     {
         await repair.RaiseAsync(request, reported);
-        await BindAsync(context, request);
+        var leaves = await BindAsync(http, response, request, cancellation);
         // A handle that this response hands out names a session at that version too.
         if (request.Refusal == RefusalCode.None && request.Issued is { Count: > 0 })
             await repair.RaiseAsync(request, reported);
+        return leaves;
     }
 
-    private async ValueTask AwaitAsync(ValueTask bound, ResponseTransformContext context, GatewayRequest request)
+    private async ValueTask<bool> AwaitAsync(
+        ValueTask bound, HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
         await bound;
-        Conclude(context, request);
+        return Conclude(http, response, request);
     }
 }

@@ -53,7 +53,9 @@ internal sealed partial class OpenConnections : IDisposable
     /// <summary>The request asks for an upgrade or for a stream of events.</summary>
     public static bool MayBeOne(HttpContext http)
     {
-        if (http.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
+        // The server takes no request for one to be upgraded that has no Connection header.
+        if (http.Request.Headers.Connection.Count > 0
+                && http.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
             || HttpMethods.IsConnect(http.Request.Method)
                 && http.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true)
             return true;

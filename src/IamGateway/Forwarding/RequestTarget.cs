@@ -26,35 +26,33 @@ internal static class RequestTarget
     }
 
     /// <summary>Forwards the target as it came, but for what the route's transforms have changed in it.</summary>
-    public static void Keep(RequestTransformContext context)
+    public static void Keep(RequestTransformContext context) => context.ProxyRequest.RequestUri ??= Address(
+        context.HttpContext, context.DestinationPrefix, context.Path, context.Query.QueryString);
+
+    /// <summary>
+    /// The address of the target at an instance, with a path and a query that are the target's own unless they were
+    /// changed. Null: it is to be written anew.
+    /// </summary>
+    public static Uri? Address(HttpContext http, string instance, PathString path, QueryString query)
     {
-        if (context.ProxyRequest.RequestUri is not null)
-            return;
-        var http = context.HttpContext;
         var raw = Raw(http);
-        var query = context.Query.QueryString;
         // What could end the request line, as HTTP/2 may bring it, is left to be escaped. So is another form than that
         // of an origin server.
         var isPlain = raw is ['/', ..] && !raw.AsSpan().ContainsAnyExceptInRange('!', '~') && !raw.Contains('#');
         if (!isPlain)
-            return;
+            return null;
         // A PathString is equal to one in other letters.
         var isPathKept = !http.Request.PathBase.HasValue
-            && string.Equals(context.Path.Value, http.Request.Path.Value, StringComparison.Ordinal);
+            && string.Equals(path.Value, http.Request.Path.Value, StringComparison.Ordinal);
         if (isPathKept && query == http.Request.QueryString)
-        {
-            context.ProxyRequest.RequestUri = new Uri(
-                string.Concat(context.DestinationPrefix.AsSpan().TrimEnd('/'), raw), AsItIs);
-            return;
-        }
+            return new Uri(string.Concat(instance.AsSpan().TrimEnd('/'), raw), AsItIs);
 
         if (query.Value is { } text && (text.AsSpan().ContainsAnyExceptInRange('!', '~') || text.Contains('#')))
-            return;
+            return null;
         var address = isPathKept
-            ? string.Concat(context.DestinationPrefix.AsSpan().TrimEnd('/'), PathOf(raw))
-            : RequestUtilities.MakeDestinationAddress(context.DestinationPrefix, context.Path, QueryString.Empty)
-                .AbsoluteUri;
-        context.ProxyRequest.RequestUri = new Uri(address + query.Value, AsItIs);
+            ? string.Concat(instance.AsSpan().TrimEnd('/'), PathOf(raw))
+            : RequestUtilities.MakeDestinationAddress(instance, path, QueryString.Empty).AbsoluteUri;
+        return new Uri(address + query.Value, AsItIs);
     }
 
     private static string Raw(HttpContext http) => http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;

@@ -23,9 +23,13 @@ internal sealed class FailuresInARow(IDestinationHealthUpdater health) : IPassiv
 
     public string Name => PolicyName;
 
-    public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination)
+    public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination) =>
+        Proxied(cluster, destination, context.GetForwarderErrorFeature());
+
+    /// <summary>Counts a request that was sent to an instance; null: it was forwarded to its end.</summary>
+    public void Proxied(ClusterState cluster, DestinationState destination, IForwarderErrorFeature? error)
     {
-        if (context.GetForwarderErrorFeature() is not { } error)
+        if (error is null)
         {
             if (_failures.TryGetValue(destination, out var before) && Volatile.Read(ref before.Value) > 0)
                 Volatile.Write(ref before.Value, 0);

@@ -14,11 +14,20 @@ internal sealed class InstanceMetrics(
     // The histogram's own counts cannot be read.
     private readonly long[] _durations = new long[GatewayMetrics.DurationBounds.Count + 1];
 
+    private int _inFlight;
+
     public string Version { get; } = version;
 
     public string Instance { get; } = instance;
 
-    public Gauge.Child InFlight { get; } = inFlight;
+    /// <summary>A request is about to be sent to it. Returns how many are there with it.</summary>
+    public int Enter() => Interlocked.Increment(ref _inFlight);
+
+    /// <summary>It is done with one of them, or the gateway waits for it no more. Returns how many are left.</summary>
+    public int Leave() => Interlocked.Decrement(ref _inFlight);
+
+    /// <summary>Shows in the gauge how many requests are there.</summary>
+    public void ShowInFlight() => inFlight.Set(Volatile.Read(ref _inFlight));
 
     /// <summary>Requests that it has answered; an answer that the gateway withheld is none.</summary>
     public long Requests => Enumerable.Range(0, Codes.Length).Sum(Sum);

@@ -4,6 +4,7 @@ using IamGateway.Reports;
 using IamGateway.Tests.Pins;
 using IamGateway.Tests.Routing;
 using Microsoft.Extensions.Time.Testing;
+using Yarp.ReverseProxy.Model;
 
 namespace IamGateway.Tests.Drains;
 
@@ -74,7 +75,7 @@ public sealed class DrainWatchTests : IAsyncLifetime
     private GatewayRequest SendFromB()
     {
         var request = _rigs[1].Send();
-        request.Choose("a");
+        request.Choose(new DestinationState("a"));
         return request;
     }
 
@@ -160,7 +161,7 @@ public sealed class DrainWatchTests : IAsyncLifetime
         SendFromB();
         await ExchangeAsync();
         var own = _rigs[0].Send();
-        own.Choose("a");
+        own.Choose(new DestinationState("a"));
 
         Assert.Equal((2, 2), (Status.InFlight, _watch.InFlight("a")));
         Assert.Equal(0, _watch.InFlight("b"));

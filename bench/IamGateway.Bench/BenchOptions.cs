@@ -16,6 +16,9 @@ internal sealed record BenchOptions
 
     public double Seconds { get; private init; } = 4;
 
+    /// <summary>Load before each window, which is not measured.</summary>
+    public double LeadInSeconds { get; private init; } = 2;
+
     /// <summary>After so many no further round begins.</summary>
     public double Minutes { get; private init; } = double.PositiveInfinity;
 
@@ -57,6 +60,7 @@ internal sealed record BenchOptions
                 "--only" => options with { Only = new Regex(Next()) },
                 "--rounds" => options with { Rounds = (int)Number() },
                 "--seconds" => options with { Seconds = Number() },
+                "--lead-in" => options with { LeadInSeconds = Number() },
                 "--minutes" => options with { Minutes = Number() },
                 "--warm-up" => options with { WarmUpSeconds = (int)Number() },
                 "--sessions" => options with { Sessions = (int)Number() },

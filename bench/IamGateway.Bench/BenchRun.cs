@@ -80,7 +80,7 @@ internal sealed class BenchRun(BenchOptions options)
 
     private async Task<Window> ClosedAsync(Subject subject, Plan plan)
     {
-        await subject.PrepareAsync();
+        await PrepareAsync(subject, plan);
         var before = subject.Read();
         var outcome = await ClosedLoop.RunAsync(
             subject.Ports, plan.Load, subject.SessionFile, plan.Connections, options.Seconds);
@@ -89,11 +89,20 @@ internal sealed class BenchRun(BenchOptions options)
 
     private async Task<Window> OpenAsync(Subject subject, Plan plan, double perSecond)
     {
-        await subject.PrepareAsync();
+        await PrepareAsync(subject, plan);
         var clients = new OpenLoop(subject.Ports, plan.Load, subject.SessionFile, plan.Connections, perSecond);
         var before = subject.Read();
         var outcome = await clients.RunAsync(TimeSpan.FromSeconds(options.Seconds));
         return Window.Of(outcome, before, subject.Read());
+    }
+
+    // Each subject stands idle while the others have their turn, longer than sessions are when people work.
+    private async Task PrepareAsync(Subject subject, Plan plan)
+    {
+        await subject.PrepareAsync();
+        if (!subject.IsCold && options.LeadInSeconds > 0)
+            await ClosedLoop.RunAsync(
+                subject.Ports, plan.Load, subject.SessionFile, plan.Connections, options.LeadInSeconds);
     }
 
     private static void Say(string text) => Console.Error.WriteLine(text);

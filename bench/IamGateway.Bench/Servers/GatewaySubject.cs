@@ -91,9 +91,11 @@ internal sealed class GatewaySubject(
         await WaitForPortsAsync();
     }
 
+    public override bool IsCold => stage == Stage.Cold;
+
     public override async Task PrepareAsync()
     {
-        if (stage != Stage.Cold)
+        if (!IsCold)
             return;
         StopProxies();
         await StartGatewaysAsync();

@@ -21,6 +21,9 @@ internal abstract partial class Subject(string name) : IDisposable
     /// <summary>Started in a folder of its own, in front of the instances, for a load.</summary>
     public abstract Task StartAsync(Backend backend, string folder, Load.Load load, BenchOptions options);
 
+    /// <summary>Measured with nothing that it could have learned from the load.</summary>
+    public virtual bool IsCold => false;
+
     /// <summary>Before each window that is measured.</summary>
     public virtual Task PrepareAsync() => Task.CompletedTask;
 

@@ -63,6 +63,7 @@ internal sealed class SessionCountRun(BenchOptions options)
             {
                 foreach (var (index, subject) in subjects.Index())
                 {
+                    await LeadInAsync(subject, load);
                     var before = subject.Read();
                     var outcome = await ClosedLoop.RunAsync(
                         subject.Ports, load, subject.SessionFile, 32, options.Seconds);
@@ -77,6 +78,7 @@ internal sealed class SessionCountRun(BenchOptions options)
                 foreach (var (index, subject) in subjects.Index())
                 {
                     var clients = new OpenLoop(subject.Ports, load, subject.SessionFile, 32, rate);
+                    await LeadInAsync(subject, load);
                     var before = subject.Read();
                     var outcome = await clients.RunAsync(TimeSpan.FromSeconds(options.Seconds));
                     series[index].Open.Add(Window.Of(outcome, before, subject.Read()));
@@ -90,5 +92,11 @@ internal sealed class SessionCountRun(BenchOptions options)
             foreach (var subject in subjects)
                 subject.Dispose();
         }
+    }
+
+    private async Task LeadInAsync(Subject subject, Load.Load load)
+    {
+        if (options.LeadInSeconds > 0)
+            await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.LeadInSeconds);
     }
 }

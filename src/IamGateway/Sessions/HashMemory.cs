@@ -2,18 +2,34 @@ namespace IamGateway.Sessions;
 
 /// <summary>
 /// Hashes by fingerprints, without locks and without a place of its own for each: two may hold it, and a later one
-/// takes the place of a former one. What was hashed is not kept.
+/// takes the place of a former one. Has more places when too few of those that are looked for are there. What was
+/// hashed is not kept.
 /// </summary>
-/// <param name="size">The number of places, a power of two and not one.</param>
-internal sealed class HashMemory(int size)
+/// <param name="least">The number of places at first, a power of two and not one.</param>
+/// <param name="most">The number of places that it may come to, a power of two.</param>
+internal sealed class HashMemory(int least, int most)
 {
-    private readonly Place[] _places = new Place[size];
+    // Looks at one fingerprint of so many are counted, and after so many of them it is seen whether places suffice.
+    private const int Sampled = 64;
+    private const int Enough = 1024;
+
+    private readonly Lock _lock = new();
+    private Place[] _places = new Place[least];
+    private int _looks;
+    private int _misses;
+
+    public int Places => Volatile.Read(ref _places).Length;
 
     public bool TryGet(UInt128 fingerprint, out UInt128 hash)
     {
-        var number = NumberOf(fingerprint);
-        return TryGet(ref _places[number], fingerprint, out hash)
-            || TryGet(ref _places[number ^ 1], fingerprint, out hash);
+        var places = Volatile.Read(ref _places);
+        var number = NumberOf(fingerprint, places);
+        if (!TryGet(ref places[number], fingerprint, out hash)
+            && !TryGet(ref places[number ^ 1], fingerprint, out hash))
+            return false;
+        if (IsSampled(fingerprint))
+            Interlocked.Increment(ref _looks);
+        return true;
     }
 
     private static bool TryGet(ref Place place, UInt128 fingerprint, out UInt128 hash)
@@ -24,12 +40,16 @@ internal sealed class HashMemory(int size)
             && (place.LowerCheck ^ lower) == (ulong)fingerprint;
     }
 
+    /// <summary>Remembers what was not there.</summary>
     public void Set(UInt128 fingerprint, UInt128 hash)
     {
-        var number = NumberOf(fingerprint);
-        if (!_places[number].IsFree && _places[number ^ 1].IsFree)
+        if (IsSampled(fingerprint))
+            CountMiss();
+        var places = Volatile.Read(ref _places);
+        var number = NumberOf(fingerprint, places);
+        if (!places[number].IsFree && places[number ^ 1].IsFree)
             number ^= 1;
-        ref var place = ref _places[number];
+        ref var place = ref places[number];
         var (upper, lower) = ((ulong)(hash >> 64), (ulong)hash);
         place.Upper = upper;
         place.Lower = lower;
@@ -37,7 +57,24 @@ internal sealed class HashMemory(int size)
         place.LowerCheck = lower ^ (ulong)fingerprint;
     }
 
-    private int NumberOf(UInt128 fingerprint) => (int)((ulong)fingerprint & (ulong)(_places.Length - 1));
+    private void CountMiss()
+    {
+        lock (_lock)
+        {
+            _misses++;
+            if (Interlocked.Increment(ref _looks) < Enough)
+                return;
+            // Not carried over: to hash each once more is less work than to look at all.
+            if (_misses > Interlocked.Exchange(ref _looks, 0) / 4 && _places.Length < most)
+                Volatile.Write(ref _places, new Place[2 * _places.Length]);
+            _misses = 0;
+        }
+    }
+
+    private static bool IsSampled(UInt128 fingerprint) => (ulong)(fingerprint >> 64) % Sampled == 0;
+
+    private static int NumberOf(UInt128 fingerprint, Place[] places) =>
+        (int)((ulong)fingerprint & (ulong)(places.Length - 1));
 
     /// <summary>
     /// Words that are written and read one by one. Each half of the hash carries a half of the fingerprint with it, so

@@ -10,11 +10,12 @@ namespace IamGateway.Sessions;
 /// </summary>
 internal static class KeyedHash
 {
-    // 4 MB; about as many sessions as may be at work at a time on one replica.
-    private const int Remembered = 128 * 1024;
+    // 1 MB at first, and 32 where a million sessions come again and again.
+    private const int LeastRemembered = 32 * 1024;
+    private const int MostRemembered = 1024 * 1024;
 
     private static readonly byte[] ProcessKey = RandomNumberGenerator.GetBytes(SipHash.KeySize);
-    private static readonly HashMemory Memory = new(Remembered);
+    private static readonly HashMemory Memory = new(LeastRemembered, MostRemembered);
     private static readonly ThreadLocal<Keyed?> Kept = new();
 
     public static UInt128 Compute(ReadOnlySpan<byte> key, ReadOnlySpan<byte> data)

@@ -29,7 +29,16 @@ internal sealed class TcpProxy : IAsyncDisposable
     {
         _isCut = true;
         foreach (var socket in _open.Keys)
-            socket.Close(0);
+        {
+            try
+            {
+                socket.Close(0);
+            }
+            catch (SocketException)
+            {
+                // It is about to connect, or has just ended; who serves it sees the cut.
+            }
+        }
     }
 
     public void Heal() => _isCut = false;

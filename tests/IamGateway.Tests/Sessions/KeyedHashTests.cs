@@ -42,7 +42,7 @@ public sealed class KeyedHashTests
     public void HashMemory_FewPlacesAndManyThreads_SaysWhatWasSetOrNothing()
     {
         const int Names = 64;
-        var memory = new HashMemory(2);
+        var memory = new HashMemory(2, 2);
         var known = 0;
         Parallel.For(0, 8, thread =>
         {
@@ -68,7 +68,7 @@ public sealed class KeyedHashTests
     [Fact]
     public void HashMemory_SetOnce_KnowsThatOneAndNoOther()
     {
-        var memory = new HashMemory(2);
+        var memory = new HashMemory(2, 2);
         memory.Set(Pair(1, 1), Pair(1, 2));
 
         Assert.True(memory.TryGet(Pair(1, 1), out var found));
@@ -79,8 +79,28 @@ public sealed class KeyedHashTests
         Assert.False(memory.TryGet(Pair(1, 1) ^ (UInt128.One << 127), out _));
     }
 
-    private static UInt128 Pair(int number, int part) =>
-        BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData([(byte)number, (byte)part]));
+    /// <summary>The number of places follows what comes again, and not how often it comes.</summary>
+    [Theory]
+    [InlineData(10, 64, 64)]
+    [InlineData(400, 512, 2048)]
+    [InlineData(20_000, 4096, 4096)]
+    public void HashMemory_NamesThatComeAgain_HasPlacesForThem(int names, int least, int most)
+    {
+        var memory = new HashMemory(64, 4096);
+        var fingerprints = Enumerable.Range(0, names).Select(n => Pair(n, 1)).ToArray();
+        for (var i = 0; i < 1_000_000; i++)
+        {
+            if (!memory.TryGet(fingerprints[i % names], out _))
+                memory.Set(fingerprints[i % names], fingerprints[i % names]);
+        }
+
+        Assert.InRange(memory.Places, least, most);
+        var known = fingerprints.Count(f => memory.TryGet(f, out _));
+        Assert.True(known > Math.Min(names, memory.Places) / 2, $"{known}");
+    }
+
+    private static UInt128 Pair(int number, int part) => BinaryPrimitives.ReadUInt128BigEndian(
+        SHA256.HashData([(byte)number, (byte)(number >> 8), (byte)part]));
 
     private static UInt128 Hmac(byte[] key, byte[] data) =>
         BinaryPrimitives.ReadUInt128BigEndian(HMACSHA256.HashData(key, data));

@@ -53,13 +53,12 @@ internal sealed class OidcCount
         }
     }
 
-    /// <summary>Ends when the users have done this many rounds together.</summary>
-    public Task RoundsAsync(int rounds)
+    /// <summary>Ends when the users have done this many rounds more together.</summary>
+    public Task RoundsAsync(int more)
     {
         lock (_waiting)
         {
-            if (_rounds >= rounds)
-                return Task.CompletedTask;
+            var rounds = _rounds + more;
             var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Add((rounds, reached));
             return reached.Task;

@@ -60,13 +60,27 @@ public sealed class OidcProviderTests
     /// </summary>
     private static async Task RampAsync(OidcSite site, int seed, int roundsPerUser, bool withKill)
     {
-        var users = site.UseAsync(Users, roundsPerUser, seed);
-        var stage = Users * roundsPerUser / 7;
+        var enough = new TaskCompletionSource();
+        var users = site.UseAsync(Users, roundsPerUser, seed, enough.Task);
+        try
+        {
+            await RampAsync(site, Users * roundsPerUser / 7, withKill);
+        }
+        finally
+        {
+            enough.SetResult();
+        }
+
+        await users;
+    }
+
+    private static async Task RampAsync(OidcSite site, int stage, bool withKill)
+    {
         await site.Count.RoundsAsync(stage);
         await site.WeighAsync(10);
-        await site.Count.RoundsAsync(2 * stage);
+        await site.Count.RoundsAsync(stage);
         await site.WeighAsync(50);
-        await site.Count.RoundsAsync(3 * stage);
+        await site.Count.RoundsAsync(stage);
         if (withKill)
         {
             await site.KillOtherAsync();
@@ -74,10 +88,10 @@ public sealed class OidcProviderTests
         }
 
         await site.WeighAsync(100);
-        await site.Count.RoundsAsync(5 * stage);
+        await site.Count.RoundsAsync(2 * stage);
         await site.WeighAsync(0);
-        await site.Count.RoundsAsync(6 * stage);
+        await site.Count.RoundsAsync(stage);
         await site.WeighAsync(100);
-        await users;
+        await site.Count.RoundsAsync(stage);
     }
 }

@@ -71,16 +71,20 @@ internal sealed class OidcSite(OidcKind kind, IReadOnlyDictionary<string, string
         _replicas[1].IsGone = true;
     }
 
-    /// <summary>Users who do their rounds one after the other, each at its own pace.</summary>
-    public Task UseAsync(int users, int rounds, int seed) => Task.WhenAll(Enumerable.Range(0, users).Select(async i =>
-    {
-        var user = kind.User(new OidcUserArguments(_http, () => _replicas, Count, $"user-{i}", seed + i));
-        for (var round = 0; round < rounds; round++)
+    /// <summary>
+    /// Users who do their rounds one after the other, each at its own pace: so many at least, and on until there are
+    /// enough.
+    /// </summary>
+    public Task UseAsync(int users, int rounds, int seed, Task enough) =>
+        Task.WhenAll(Enumerable.Range(0, users).Select(async i =>
         {
-            await user.RoundAsync();
-            Count.Round();
-        }
-    }));
+            var user = kind.User(new OidcUserArguments(_http, () => _replicas, Count, $"user-{i}", seed + i));
+            for (var round = 0; round < rounds || !enough.IsCompleted; round++)
+            {
+                await user.RoundAsync();
+                Count.Round();
+            }
+        }));
 
     /// <summary>
     /// Shifts the weight; each replica applies it when it sees it. That all have is not known while one that was killed

@@ -17,8 +17,7 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
     private readonly Lock _lock = new();
     private int _requests = 1;
     private bool _isKept = true;
-    private bool _wasLookedAt;
-    private int _unused = 1;
+    private int _unused;
     private long _seenAt = seenAt;
 
     public RoutingView View { get; } = view;
@@ -59,18 +58,11 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
         }
     }
 
-    /// <summary>
-    /// How many looks in a row, with this one, have found that no request had come under it since; null: it is not
-    /// kept.
-    /// </summary>
-    public int? Look(out bool isFirst)
+    /// <summary>It is kept, and since a request came under it this was asked so many times at most.</summary>
+    public bool WasUsed(int times)
     {
         lock (_lock)
-        {
-            isFirst = !_wasLookedAt;
-            _wasLookedAt = true;
-            return _isKept ? _unused++ : null;
-        }
+            return _isKept && _unused++ < times;
     }
 
     /// <summary>A request under it has ended; true: it is to be given back.</summary>

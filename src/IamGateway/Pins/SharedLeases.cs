@@ -8,9 +8,9 @@ namespace IamGateway.Pins;
 /// <summary>
 /// The leases that this replica keeps for the next requests of their sessions. Kept are only those of sessions that
 /// stay where they are, under one view, and while the store is asked often: where it is not, asking costs nothing, and
-/// a session whose replica dies has to wait for its leases. Where sessions come too seldom to use them, a few are kept
-/// to see when that changes. A lease is kept for a short time, and for another one when it was used lately and the
-/// store, asked for many at once behind the requests, still holds it and nobody waits for its end.
+/// a session whose replica dies has to wait for its leases. A lease is kept for a short time, and for another one when
+/// it was used lately and the store, asked for many at once behind the requests, still holds it and nobody waits for
+/// its end.
 /// </summary>
 internal sealed class SharedLeases : BackgroundService
 {
@@ -19,11 +19,6 @@ internal sealed class SharedLeases : BackgroundService
 
     // To ask for a lease with many others costs a twentieth of what it costs a request to ask.
     private const int UnusedTimes = 2;
-
-    // Where sessions come so seldom that of this many leases less than a quarter was used when they were looked at for
-    // the first time, one of so many is kept.
-    private const int Judged = 256;
-    private const int OneOf = 16;
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private readonly ConcurrentDictionary<SessionKey, SharedLease> _kept = new();
@@ -39,10 +34,6 @@ internal sealed class SharedLeases : BackgroundService
     private long _countedSince;
     private int _claims;
     private bool _isBusy;
-    private int _looked;
-    private int _used;
-    private int _passed;
-    private volatile bool _areUsed = true;
 
     public SharedLeases(
         IPinStore store, StoreOutbox outbox, Replica replica, GatewaySettings settings, TimeProvider time)
@@ -52,8 +43,6 @@ internal sealed class SharedLeases : BackgroundService
         _countedSince = time.GetTimestamp();
         replica.Adopted += _wake.Call;
     }
-
-    private bool AreUsed => _areUsed || _testOnly.LeasesKeptFor is not null;
 
     /// <summary>How long a lease is kept after the store was asked; zero: none is.</summary>
     public TimeSpan KeptFor { get; }
@@ -91,8 +80,7 @@ internal sealed class SharedLeases : BackgroundService
     /// <summary>Keeps a lease that a request holds, if that is worth it; null: it is the request's own.</summary>
     public SharedLease? Keep(RoutingView view, SessionKey root, LeaseId id, int ordinal, long askedAt)
     {
-        if (_hasEnded || KeptFor == TimeSpan.Zero || !IsBusy() || !IsWorthIt()
-            || !ReferenceEquals(view, _replica.View))
+        if (_hasEnded || KeptFor == TimeSpan.Zero || !IsBusy() || !ReferenceEquals(view, _replica.View))
             return null;
         var lease = new SharedLease(view, root, id, ordinal, askedAt);
         if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
@@ -136,27 +124,6 @@ internal sealed class SharedLeases : BackgroundService
         return ++_claims >= ManyClaims || _isBusy;
     }
 
-    // Counted as roughly.
-    private bool IsWorthIt() => AreUsed || ++_passed % OneOf == 0;
-
-    private bool IsWorthIt(SharedLease lease)
-    {
-        if (lease.Look(out var isFirst) is not { } unused)
-            return false;
-        if (isFirst)
-            Judge(isUsed: unused == 0);
-        return unused == 0 || AreUsed && unused <= UnusedTimes;
-    }
-
-    private void Judge(bool isUsed)
-    {
-        _used += isUsed ? 1 : 0;
-        if (++_looked < Judged)
-            return;
-        _areUsed = _used >= Judged / 4;
-        (_looked, _used) = (0, 0);
-    }
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
@@ -188,7 +155,7 @@ internal sealed class SharedLeases : BackgroundService
                 || !ReferenceEquals(lease.View, view) && !_testOnly.IsOff(ProtocolRule.SharedLease)))
         {
             _byAge.TryDequeue(out _);
-            if (IsWorthIt(lease) && ReferenceEquals(lease.View, view))
+            if (lease.WasUsed(UnusedTimes) && ReferenceEquals(lease.View, view))
                 used.Add(lease);
             else
                 End(lease);

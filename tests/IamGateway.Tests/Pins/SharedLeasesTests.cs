@@ -94,33 +94,6 @@ public sealed class SharedLeasesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Keep_SessionsThatComeSeldom_IsWorthItForAFewUntilTheyComeOften()
-    {
-        MakeBusy();
-        await _leases.StartAsync(TestContext.Current.CancellationToken);
-        var unused = KeepMany(2_000, 256);
-        Assert.Equal(256, unused.Length);
-        Array.ForEach(unused, _leases.Leave);
-
-        await RenewedAsync(unused[0]);
-        MakeBusy();
-        Assert.Equal(2, KeepMany(3_000, 32).Length);
-        _time.Advance(_leases.KeptFor * 3 / 4);
-        await UntilAsync(() => unused.All(l => l.IsOver));
-
-        MakeBusy();
-        var used = KeepMany(10_000, 16 * 256);
-        Assert.Equal(256, used.Length);
-        Assert.All(used, l => Assert.True(_leases.TryEnter(View, l.Root, out _)));
-        await RenewedAsync(used[0]);
-        MakeBusy();
-        Assert.Equal(32, KeepMany(20_000, 32).Length);
-    }
-
-    private SharedLease[] KeepMany(int first, int count) =>
-        [.. Enumerable.Range(first, count).Select(i => Keep(Some.Key(i), i)).OfType<SharedLease>()];
-
-    [Fact]
     public async Task TryEnter_UsedAndTheStoreDoesNotHoldIt_AsksAnew()
     {
         MakeBusy();

@@ -25,7 +25,7 @@ internal sealed class GatewayTransforms(
         Trace(http, message, request);
         // A compressed body hides its handles.
         if (rules.ReadsBodyUnder(http.Request.Path))
-            message.Headers.Remove("Accept-Encoding");
+            message.Set("Accept-Encoding", null);
     }
 
     /// <summary>
@@ -69,15 +69,12 @@ internal sealed class GatewayTransforms(
 
     private static void Trace(HttpContext http, HttpRequestMessage message, GatewayRequest request)
     {
-        var callers = http.Request.Headers.TraceParent;
-        if (!TraceParent.Choose(request, callers))
+        if (!TraceParent.Choose(request, http.Request.Headers.TraceParent))
             return;
-        if (callers.Count > 0)
-            message.Headers.Remove(TraceParent.Header);
-        message.Headers.TryAddWithoutValidation(TraceParent.Header, request.TraceParent);
+        message.Set(TraceParent.Header, request.TraceParent);
         // What the caller says of its own trace does not belong to another one.
-        if (request.Span?.ParentId is null && http.Request.Headers.TraceState.Count > 0)
-            message.Headers.Remove(TraceParent.StateHeader);
+        if (request.Span?.ParentId is null)
+            message.Set(TraceParent.StateHeader, null);
     }
 
     private void RemoveWitness(HttpContext http, HttpRequestMessage message)
@@ -87,11 +84,8 @@ internal sealed class GatewayTransforms(
             return;
         var joined = cookies is [{ } only] ? only : string.Join("; ", cookies.AsEnumerable());
         var without = witness.Without(joined);
-        if (ReferenceEquals(without, joined))
-            return;
-        message.Headers.Remove("Cookie");
-        if (without is not null)
-            message.Headers.TryAddWithoutValidation("Cookie", without);
+        if (!ReferenceEquals(without, joined))
+            message.Set("Cookie", without);
     }
 
     /// <summary>

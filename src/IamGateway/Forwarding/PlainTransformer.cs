@@ -11,11 +11,6 @@ namespace IamGateway.Forwarding;
 /// </summary>
 internal sealed class PlainTransformer(GatewayTransforms transforms) : HttpTransformer
 {
-    private const string For = "X-Forwarded-For";
-    private const string Proto = "X-Forwarded-Proto";
-    private const string Host = "X-Forwarded-Host";
-    private const string Prefix = "X-Forwarded-Prefix";
-
     public override ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix,
         CancellationToken cancellationToken)
@@ -53,20 +48,12 @@ internal sealed class PlainTransformer(GatewayTransforms transforms) : HttpTrans
         if (address?.IsIPv4MappedToIPv6 == true)
             address = address.MapToIPv4();
         var (host, prefix) = (http.Request.Host, http.Request.PathBase);
-        Set(http, message, For, address?.ToString());
-        Set(http, message, Proto, http.Request.Scheme);
-        Set(http, message, Host, host.HasValue ? host.ToUriComponent() : null);
-        Set(http, message, Prefix, prefix.HasValue ? prefix.ToUriComponent() : null);
+        message.Set("X-Forwarded-For", address?.ToString());
+        message.Set("X-Forwarded-Proto", http.Request.Scheme);
+        message.Set("X-Forwarded-Host", host.HasValue ? host.ToUriComponent() : null);
+        message.Set("X-Forwarded-Prefix", prefix.HasValue ? prefix.ToUriComponent() : null);
         // Says the same in another form (RFC 7239).
-        Set(http, message, "Forwarded", null);
-    }
-
-    private static void Set(HttpContext http, HttpRequestMessage message, string name, string? value)
-    {
-        if (http.Request.Headers.ContainsKey(name))
-            message.Headers.Remove(name);
-        if (value is not null)
-            message.Headers.TryAddWithoutValidation(name, value);
+        message.Set("Forwarded", null);
     }
 
     public override ValueTask<bool> TransformResponseAsync(

@@ -54,6 +54,20 @@ public sealed class ForeignHeadersTests
     }
 
     [Fact]
+    public async Task Request_RouteWritesTheHeadersOfTraces_HasTheGatewaysAlone()
+    {
+        const string Transforms = "ReverseProxy:Routes:iam:Transforms";
+        var seen = await SeenAsync(
+        [
+            ($"{Transforms}:0:RequestHeader", "traceparent"), ($"{Transforms}:0:Set", "of the route"),
+            ($"{Transforms}:1:RequestHeader", "tracestate"), ($"{Transforms}:1:Set", "of=the-route"),
+        ]);
+
+        Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-00$", Assert.Single(seen.TraceParent.ToArray()));
+        Assert.Empty(seen.TraceState.ToArray());
+    }
+
+    [Fact]
     public async Task Request_FromATrustedPeer_SaysWhoTheClientIs()
     {
         var seen = await SeenAsync(

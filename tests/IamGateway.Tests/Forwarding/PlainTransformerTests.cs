@@ -48,7 +48,9 @@ public sealed class PlainTransformerTests
                 request, [.. settings, ("ReverseProxy:Routes:iam:Transforms:0:RequestHeadersCopy", "true")]);
 
             Assert.Equal(transformed, plain);
-            Assert.NotEmpty(plain.Answer);
+            Assert.True(
+                plain.Seen.Length > 0 || plain.Answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal),
+                plain.Answer);
         }
     }
 

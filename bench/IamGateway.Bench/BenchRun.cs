@@ -96,13 +96,10 @@ internal sealed class BenchRun(BenchOptions options)
         return Window.Of(outcome, before, subject.Read());
     }
 
-    // Each subject stands idle while the others have their turn, longer than sessions are when people work.
     private async Task PrepareAsync(Subject subject, Plan plan)
     {
         await subject.PrepareAsync();
-        if (!subject.IsCold && options.LeadInSeconds > 0)
-            await ClosedLoop.RunAsync(
-                subject.Ports, plan.Load, subject.SessionFile, plan.Connections, options.LeadInSeconds);
+        await subject.LeadInAsync(plan.Load, plan.Connections, options);
     }
 
     private static void Say(string text) => Console.Error.WriteLine(text);

@@ -63,7 +63,7 @@ internal sealed class SessionCountRun(BenchOptions options)
             {
                 foreach (var (index, subject) in subjects.Index())
                 {
-                    await LeadInAsync(subject, load);
+                    await subject.LeadInAsync(load, 32, options);
                     var before = subject.Read();
                     var outcome = await ClosedLoop.RunAsync(
                         subject.Ports, load, subject.SessionFile, 32, options.Seconds);
@@ -78,7 +78,7 @@ internal sealed class SessionCountRun(BenchOptions options)
                 foreach (var (index, subject) in subjects.Index())
                 {
                     var clients = new OpenLoop(subject.Ports, load, subject.SessionFile, 32, rate);
-                    await LeadInAsync(subject, load);
+                    await subject.LeadInAsync(load, 32, options);
                     var before = subject.Read();
                     var outcome = await clients.RunAsync(TimeSpan.FromSeconds(options.Seconds));
                     series[index].Open.Add(Window.Of(outcome, before, subject.Read()));
@@ -92,11 +92,5 @@ internal sealed class SessionCountRun(BenchOptions options)
             foreach (var subject in subjects)
                 subject.Dispose();
         }
-    }
-
-    private async Task LeadInAsync(Subject subject, Load.Load load)
-    {
-        if (options.LeadInSeconds > 0)
-            await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.LeadInSeconds);
     }
 }

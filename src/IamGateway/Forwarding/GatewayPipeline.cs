@@ -127,8 +127,8 @@ internal sealed class GatewayPipeline(
         using var body = ReplayBody.Of(http);
         while (true)
         {
-            // What it stays at if something is thrown.
-            var result = ForwarderError.RequestCreation;
+            // Stays so if something is thrown.
+            ForwarderError? result = null;
             try
             {
                 result = await forwarder.SendAsync(http, request);

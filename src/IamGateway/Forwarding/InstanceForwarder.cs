@@ -42,13 +42,14 @@ internal sealed class InstanceForwarder(
             cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty, route.Transformer);
     }
 
-    /// <summary>Notes what became of a request that was sent; why it failed is its error then.</summary>
-    public void Conclude(HttpContext http, GatewayRequest request, ForwarderError result)
+    /// <summary>
+    /// Notes what became of a request that was sent; why it failed is its error then. Null: something was thrown, which
+    /// says nothing of the instance.
+    /// </summary>
+    public void Conclude(HttpContext http, GatewayRequest request, ForwarderError? result)
     {
         request.Error = result == ForwarderError.None ? null : http.GetForwarderErrorFeature();
-        // Something that was thrown says nothing of the instance.
-        var isOfInstance = result == ForwarderError.None || request.Error is not null;
-        if (isOfInstance && request.ProxiedDestination is { } instance
+        if (result is not null && request.ProxiedDestination is { } instance
             && request.Cluster.Config.HealthCheck?.Passive is { Enabled: true } options)
             Tell(http, request, instance, options);
     }

@@ -42,18 +42,15 @@ internal sealed partial class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
+        var known = Known(view, request[0].Key);
         if (!view.IsStrict)
         {
             QueueLinks(request, view);
-            for (var i = 0; i < request.HandleCount; i++)
-                Extend(
-                    view, request[i], view.State.Phase == RoutingPhase.Steady ? view.Newest : 0,
-                    Known(view, request[i].Key));
+            Extend(view, request, view.State.Phase == RoutingPhase.Steady ? view.Newest : 0, known);
             Send(request, view, view.Newest, Decision.Final);
             return ValueTask.CompletedTask;
         }
 
-        var known = Known(view, request[0].Key);
         if (known is { } first && AreFinal(request, view, first))
         {
             Send(request, view, first.Final, Decision.Final);
@@ -87,7 +84,7 @@ internal sealed partial class SessionRouter(
         lock (request)
             request.Share(lease);
         request.Root = root;
-        Extend(view, request, first);
+        Extend(view, request, 0, first);
         Send(request, view, lease.Ordinal, Decision.Pinned);
         return true;
     }
@@ -209,7 +206,7 @@ internal sealed partial class SessionRouter(
                 return false;
         }
 
-        Extend(view, request, first);
+        Extend(view, request, 0, first);
         request.Root = first.Root;
         return true;
     }
@@ -218,11 +215,11 @@ internal sealed partial class SessionRouter(
         entry.Final != 0
         && (entry.Final == view.Final || settings.Options.TestOnly.IsOff(ProtocolRule.StaleFinal));
 
-    private void Extend(RoutingView view, GatewayRequest request, NameCache.Entry? first)
+    private void Extend(RoutingView view, GatewayRequest request, int stamp, NameCache.Entry? first)
     {
-        Extend(view, request[0], 0, first);
+        Extend(view, request[0], stamp, first);
         for (var i = 1; i < request.HandleCount; i++)
-            Extend(view, request[i], 0, Known(view, request[i].Key));
+            Extend(view, request[i], stamp, Known(view, request[i].Key));
     }
 
     /// <summary>
@@ -266,7 +263,7 @@ internal sealed partial class SessionRouter(
     }
 
     private static SessionKey RootOf(RoutingView view, SessionKey name) =>
-        view.Names.TryGet(name, out var entry) && entry.Root is { } root ? root : name;
+        Known(view, name)?.Root ?? name;
 
     private static void Strip(GatewayRequest request, SessionKey name)
     {

@@ -17,11 +17,11 @@ internal sealed class InFlight
 
     public GatewayRequest Add()
     {
-        var number = Thread.GetCurrentProcessorId() % _stripes.Length;
-        var stripe = _stripes[number];
+        var index = Thread.GetCurrentProcessorId() % _stripes.Length;
+        var stripe = _stripes[index];
         lock (stripe.Lock)
         {
-            var request = new GatewayRequest(stripe.NextNumber) { Stripe = number };
+            var request = new GatewayRequest(stripe.NextNumber) { Stripe = index };
             stripe.NextNumber += _stripes.Length;
             request.Next = stripe.First;
             stripe.First?.Previous = request;

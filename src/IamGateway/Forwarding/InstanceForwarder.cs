@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using IamGateway.Instances;
 using IamGateway.Recording;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -51,7 +50,8 @@ internal sealed class InstanceForwarder(
         request.Error = result == ForwarderError.None ? null : http.GetForwarderErrorFeature();
         if (result is not null && request.ProxiedDestination is { } instance
             && request.Cluster.Config.HealthCheck?.Passive is { Enabled: true } options)
-            Tell(http, request, instance, options);
+            _health[string.IsNullOrEmpty(options.Policy) ? DefaultHealth : options.Policy]
+                .RequestProxied(http, request.Route.Cluster!, instance);
     }
 
     private DestinationState Choose(HttpContext http, GatewayRequest request)
@@ -69,16 +69,5 @@ internal sealed class InstanceForwarder(
         const long Unlimited = -1;
         if (bytes is { } limit && http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = limit == Unlimited ? null : limit;
-    }
-
-    private void Tell(
-        HttpContext http, GatewayRequest request, DestinationState instance, PassiveHealthCheckConfig options)
-    {
-        var policy = _health[string.IsNullOrEmpty(options.Policy) ? DefaultHealth : options.Policy];
-        var cluster = request.Route.Cluster!;
-        if (policy is FailuresInARow failures)
-            failures.Proxied(cluster, instance, request.Error);
-        else
-            policy.RequestProxied(http, cluster, instance);
     }
 }

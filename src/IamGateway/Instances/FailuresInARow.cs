@@ -23,13 +23,9 @@ internal sealed class FailuresInARow(IDestinationHealthUpdater health) : IPassiv
 
     public string Name => PolicyName;
 
-    public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination) =>
-        Proxied(cluster, destination, context.GetForwarderErrorFeature());
-
-    /// <summary>Counts a request that was sent to an instance; null: it was forwarded to its end.</summary>
-    public void Proxied(ClusterState cluster, DestinationState destination, IForwarderErrorFeature? error)
+    public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination)
     {
-        if (error is null)
+        if (context.GetForwarderErrorFeature() is not { } error)
         {
             if (_failures.TryGetValue(destination, out var before) && Volatile.Read(ref before.Value) > 0)
                 Volatile.Write(ref before.Value, 0);

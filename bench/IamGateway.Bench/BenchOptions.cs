@@ -53,7 +53,7 @@ internal sealed record BenchOptions
             string Next() => ++i < args.Length
                 ? args[i]
                 : throw new ArgumentException($"{args[i - 1]} needs a value.");
-            double Number() => double.Parse(Next(), CultureInfo.InvariantCulture);
+            double Number() => double.Parse(Next(), NumberStyles.Float, CultureInfo.InvariantCulture);
             options = args[i] switch
             {
                 "--quick" => options with { Quick = true, Rounds = 3, Seconds = 2, WarmUpSeconds = 4 },

@@ -141,20 +141,42 @@ internal sealed partial class RedisPinStore
         return replies
         """);
 
-    // ARGV: 1 generation, 2 run ids, 3 lease or empty, 4 ttl, 5 ordinal, 6 bucket, 7 the generation as records name it.
-    private static readonly RedisScript LeaseScript = new(Prelude + """
-        local v = redis.call('GET', KEYS[1])
-        if not generation_ok(ARGV[1], ARGV[2]) then return {7} end
-        if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
-        local gen = ARGV[7]
-        local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(ARGV[6]), gen = gen, leases = '' }
-        if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
-        r.pin = math.max(r.pin, tonumber(ARGV[5]))
-        if ARGV[3] ~= '' and not string.find(',' .. r.leases .. ',', ',' .. ARGV[3] .. ',', 1, true) then
-          r.leases = r.leases == '' and ARGV[3] or r.leases .. ',' .. ARGV[3]
+    // Carries out one() for each key but the generation marker, with a number of arguments of its own. What is wrong
+    // with one entry does not keep the others, and fails the call when they are through.
+    private const string Each = """
+        local function each(one, first, size)
+          local replies, failure = {}, nil
+          for i, key in ipairs(KEYS) do
+            if i ~= 2 then
+              local done, reply = pcall(one, key, unpack(ARGV, first, first + size - 1))
+              replies[#replies + 1] = done and reply
+              if not done then failure = reply end
+              first = first + size
+            end
+          end
+          if failure then return type(failure) == 'table' and failure or redis.error_reply(failure) end
+          return replies
         end
-        put(KEYS[1], r, ARGV[4])
-        return {2, r.pin, r.bucket}
+
+        """;
+
+    // KEYS[1] and those behind the generation marker are written. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the
+    // generation as records name it; then for each key: lease or empty, ordinal, bucket. Returns a reply for each.
+    private static readonly RedisScript LeaseScript = new(Prelude + Each + """
+        local gen, ok = ARGV[4], generation_ok(ARGV[1], ARGV[2])
+        return each(function(key, lease, ordinal, bucket)
+          if not ok then return {7} end
+          local v = redis.call('GET', key)
+          if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
+          local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(bucket), gen = gen, leases = '' }
+          if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
+          r.pin = math.max(r.pin, tonumber(ordinal))
+          if lease ~= '' and not string.find(',' .. r.leases .. ',', ',' .. lease .. ',', 1, true) then
+            r.leases = r.leases == '' and lease or r.leases .. ',' .. lease
+          end
+          put(key, r, ARGV[3])
+          return {2, r.pin, r.bucket}
+        end, 5, 3)
         """);
 
     // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is
@@ -188,23 +210,28 @@ internal sealed partial class RedisPinStore
         return 1
         """);
 
-    // ARGV: 1 generation, 2 run ids, 3 ttl, 4 ordinal to stamp or 0, 5 ttl of a name, 6 the generation as records name
-    // it. Returns where an alias points, 0: another generation, or 1: there is nothing.
-    private static readonly RedisScript RefreshScript = new(Prelude + """
-        local v = redis.call('GET', KEYS[1])
-        if not v then return 1 end
-        if string.byte(v) == 65 then extend(KEYS[1], ARGV[5]); return string.sub(v, 2) end
-        if ARGV[4] == '0' then
-          if string.byte(v) == 50 or string.byte(v) == 78 then put(KEYS[1], parse(v), ARGV[3])
-          else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+    // KEYS[1] and those behind the generation marker are extended. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the
+    // generation as records name it; then for each key: ordinal to stamp or 0, ttl of a name. Returns for each where an
+    // alias points, 0: another generation, or 1: there is nothing.
+    private static readonly RedisScript RefreshScript = new(Prelude + Each + """
+        local gen, ok = ARGV[4], nil
+        return each(function(key, stamp, ttl)
+          local v = redis.call('GET', key)
+          if not v then return 1 end
+          if string.byte(v) == 65 then extend(key, ttl); return string.sub(v, 2) end
+          if stamp == '0' then
+            if string.byte(v) == 50 or string.byte(v) == 78 then put(key, parse(v), ARGV[3])
+            else redis.call('PEXPIRE', key, ARGV[3]) end
+            return false
+          end
+          if ok == nil then ok = generation_ok(ARGV[1], ARGV[2]) end
+          if not ok then return 0 end
+          local r = parse(v)
+          if r.gen ~= gen then r.leases = ''; r.since = nil end
+          r.pin = math.max(r.pin, tonumber(stamp)); r.gen = gen
+          put(key, r, ARGV[3])
           return false
-        end
-        if not generation_ok(ARGV[1], ARGV[2]) then return 0 end
-        local r, gen = parse(v), ARGV[6]
-        if r.gen ~= gen then r.leases = ''; r.since = nil end
-        r.pin = math.max(r.pin, tonumber(ARGV[4])); r.gen = gen
-        put(KEYS[1], r, ARGV[3])
-        return false
+        end, 5, 2)
         """);
 
     // ARGV: 1 replicas, 2 next replica. Returns where an alias points.

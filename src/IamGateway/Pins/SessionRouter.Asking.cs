@@ -314,7 +314,10 @@ internal sealed partial class SessionRouter
             return;
         }
 
-        view.Names.Set(name, new NameCache.Entry(root, final, known.ExtendedAt));
+        // The claim has written the record, which extends it.
+        var isExtended = name == root && reply.Outcome is (ClaimOutcome.Leased or ClaimOutcome.Raised);
+        view.Names.Set(
+            name, new NameCache.Entry(root, final, isExtended ? time.GetTimestamp() : known.ExtendedAt));
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (request[i].Key == name)

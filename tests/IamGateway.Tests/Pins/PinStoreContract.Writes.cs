@@ -68,6 +68,26 @@ public abstract partial class PinStoreContract
             seen = now;
     }
 
+    // In one batch they go together, by kind.
+    [Fact]
+    public async Task Apply_ManyOfSeveralKinds_EachIsCarriedOutWhereItsNameLeads()
+    {
+        var alias = Some.Key(50);
+        await OldSessionAsync(Session);
+        await Store.LinkAsync(Some.Rollout, alias, Session);
+        await ClaimAsync(Some.Prepare, Some.Claim(Session, Some.Lease(8)));
+
+        await ApplyAsync(
+            Some.Record(Some.Key(60), 1, bucket: 6), Some.Record(Some.Key(61), 2, bucket: 7),
+            Some.Refresh(Some.Key(60), 2), Some.Release(alias, Some.Lease(8)), Some.Refresh(Some.Key(99), 2),
+            Some.Refresh(alias, 2), Some.Record(alias, 1), Some.End(Some.Key(61)));
+
+        Assert.Equal((2, 6, 0), await SeenAsync(Some.Key(60)));
+        Assert.Equal((2, 5000, 0), await SeenAsync(Session));
+        Assert.Null(await Store.FindAsync(Some.Key(61)));
+        Assert.Null(await Store.FindAsync(Some.Key(99)));
+    }
+
     [Fact]
     public async Task Link_NameThatIsNew_LeadsToTheRecord()
     {

@@ -236,6 +236,33 @@ public sealed class RedisFaultTests : IAsyncLifetime
         Assert.Equal(2, await CallsAsync() - before);
     }
 
+    [Fact]
+    public async Task Apply_ManyOfAKind_TakesOneCallForThem()
+    {
+        var before = await CallsAsync();
+
+        await _store.ApplyAsync(_terms, [.. Enumerable.Range(1, 40).Select(i => Some.Record(Some.Key(i), 1))]);
+        await _store.ApplyAsync(
+            _terms,
+            [.. Enumerable.Range(1, 40).Select(i => i % 2 == 0 ? Some.Refresh(Some.Key(i)) : Some.Release(Some.Key(i)))]);
+
+        // A script is loaded by a call that is not counted as its digest's.
+        Assert.InRange(await CallsAsync() - before, 1, 6);
+        Assert.Equal(1, (await _store.FindAsync(Some.Key(40)))?.Pin);
+    }
+
+    [Fact]
+    public async Task Apply_OneEntryIsSpoilt_TheOthersAreWrittenAndItIsSaid()
+    {
+        await _redis.Database.ListRightPushAsync(RedisKeys.Of(_redis, Some.Key(3)), "no string");
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await _store.ApplyAsync(
+            _terms, [.. Enumerable.Range(1, 5).Select(i => Some.Record(Some.Key(i), 1))]));
+
+        foreach (var i in (int[])[1, 2, 4, 5])
+            Assert.Equal(1, (await _store.FindAsync(Some.Key(i)))?.Pin);
+    }
+
     private async Task<int> CallsAsync()
     {
         var stats = (await _redis.Primaries().Single().InfoAsync("commandstats")).SelectMany(g => g);

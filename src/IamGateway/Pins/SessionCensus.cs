@@ -60,8 +60,8 @@ internal sealed partial class SessionCensus(
         {
             var started = Stopwatch.GetTimestamp();
             await TryCountAsync(stoppingToken);
-            // At most a twentieth of the time goes into counting, and a fifth of that while nothing is going on.
-            var took = Stopwatch.GetElapsedTime(started) * 20;
+            // At most a fiftieth of the time goes into counting, and a fifth of that while nothing is going on.
+            var took = Stopwatch.GetElapsedTime(started) * 50;
             var rest = took > Shortest ? took : Shortest;
             for (var i = 0; i < QuietRests && (i == 0 || IsQuiet); i++)
             {

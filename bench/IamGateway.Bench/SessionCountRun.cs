@@ -40,6 +40,14 @@ internal sealed class SessionCountRun(BenchOptions options)
         return 0;
     }
 
+    // As many requests for the clients to keep in each case, so that their memory does not make the difference.
+    private static async Task RepeatAsync(string sessionFile, int count)
+    {
+        var lines = await File.ReadAllLinesAsync(sessionFile);
+        await File.WriteAllLinesAsync(
+            sessionFile, Enumerable.Range(0, count).Select(i => lines[i % lines.Length]));
+    }
+
     // The first subject is what the others are compared with: here the gateway with few sessions.
     private async Task<Group> RunAsync(Stage stage, Backend backend, string folder)
     {
@@ -56,6 +64,7 @@ internal sealed class SessionCountRun(BenchOptions options)
                 await subject.StartAsync(backend, directory, load, options.WithSessions(counts[index]));
                 var bytes = (subject.Redis!.UsedMemory() - subject.RedisBytesAtStart) / counts[index];
                 _bytes.Add($"{subject.Name}: {bytes}");
+                await RepeatAsync(subject.SessionFile, options.Count);
                 await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
             }
 

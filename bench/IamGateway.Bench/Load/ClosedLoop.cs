@@ -11,22 +11,24 @@ internal static class ClosedLoop
     public static async Task<Outcome> RunAsync(
         int[] ports, Load load, string sessionFile, int connections, double seconds)
     {
+        var at = Turn.Of(sessionFile);
         var all = await Task.WhenAll(
-            ports.Select(p => RunOneAsync(p, load, sessionFile, connections / ports.Length, seconds)));
+            ports.Select(p => RunOneAsync(p, load, sessionFile, at, connections / ports.Length, seconds)));
+        Turn.Went(sessionFile, all.Max(o => o.Requests));
         return new Outcome(
             all.Sum(o => o.Requests), all.Max(o => o.Time), all.Max(o => o.P50), all.Max(o => o.P99),
             all.Max(o => o.P999), all.Sum(o => o.Errors));
     }
 
     private static async Task<Outcome> RunOneAsync(
-        int port, Load load, string sessionFile, int connections, double seconds)
+        int port, Load load, string sessionFile, long at, int connections, double seconds)
     {
         var script = Path.Combine(AppContext.BaseDirectory, "Load", "sessions.lua");
         var start = new ProcessStartInfo(
             "wrk",
             [
                 "-t1", $"-c{connections}", $"-d{Math.Max(1, Math.Round(seconds))}s", "--timeout", "10s", "-s", script,
-                $"http://127.0.0.1:{port}", "--", load.Method, load.Path, sessionFile,
+                $"http://127.0.0.1:{port}", "--", load.Method, load.Path, sessionFile, $"{at}",
             ])
         { RedirectStandardOutput = true };
         using var wrk = Process.Start(start)!;

@@ -13,11 +13,14 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
 {
     private const int SetTimerSlack = 29;
     private readonly byte[][] _requests = [.. File.ReadLines(sessionFile).Select(l => Request(load, l))];
+    private long _at;
     private long _errors;
 
     public async Task<Outcome> RunAsync(TimeSpan time)
     {
         var perConnection = (int)(perSecond * time.TotalSeconds / connections);
+        _at = Turn.Of(sessionFile);
+        Turn.Went(sessionFile, (long)perConnection * connections);
         var start = Stopwatch.GetTimestamp() + Stopwatch.Frequency / 10;
         var latencies = new long[connections][];
         var threads = Enumerable.Range(0, connections).Select(c => new Thread(
@@ -44,7 +47,7 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
             var number = (long)i * connections + connection;
             var due = start + (long)(number / perSecond * Stopwatch.Frequency);
             SleepUntil(due);
-            if (!TryAsk(socket, _requests[number % _requests.Length], answer))
+            if (!TryAsk(socket, _requests[(_at + number) % _requests.Length], answer))
             {
                 Interlocked.Increment(ref _errors);
                 socket.Dispose();

@@ -1,9 +1,10 @@
--- Sends one request after another, each of the next session. Arguments: method, path, file. A line of the file is the
--- value of a Cookie header (GET) or the body of a form (POST).
+-- Sends one request after another, each of the next session. Arguments: method, path, file, how many
+-- were sent before. A line of the file is the value of a Cookie header (GET) or the body of a form (POST).
 local requests, at = {}, 0
 
 function init(args)
   local method, path, file = args[1], args[2], args[3]
+  at = tonumber(args[4])
   for line in io.lines(file) do
     if method == "POST" then
       local token = line:match("refresh_token=(%w+)")

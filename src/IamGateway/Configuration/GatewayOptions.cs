@@ -97,8 +97,8 @@ internal sealed class StoreOptions
     /// </summary>
     public TimeSpan RestoreWait { get; set; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>The most names one replica remembers. Default: 500,000.</summary>
-    public int CachedNames { get; set; } = 500_000;
+    /// <summary>The most names one replica remembers, of about 100 bytes each. Default: 2,000,000.</summary>
+    public int CachedNames { get; set; } = 2_000_000;
 
     /// <summary>
     /// A secret without which nobody who has the store can tell the name of a session, even of one whose handle they

@@ -22,46 +22,69 @@ internal sealed class NameCache(int capacity) : NameCache<NameCache.Entry>(capac
 
 /// <summary>
 /// Something remembered for names, bounded by forgetting the older half; forgetting costs a question to the store,
-/// never the guarantee.
+/// never the guarantee. In parts, as the map of one that is full of names grows and is exchanged for a while.
 /// </summary>
-internal class NameCache<T>(int capacity)
+internal class NameCache<T>
 {
-    private ConcurrentDictionary<SessionKey, T> _young = new();
-    private ConcurrentDictionary<SessionKey, T> _old = new();
-    private int _count;
+    private const int MostParts = 64;
+    private const int LeastInPart = 1024;
+    private readonly Part[] _parts;
 
-    public bool TryGet(SessionKey name, [MaybeNullWhen(false)] out T entry)
+    public NameCache(int capacity)
     {
-        if (_young.TryGetValue(name, out entry))
-            return true;
-        if (!_old.TryGetValue(name, out entry))
-            return false;
-        Set(name, entry);
-        return true;
+        var count = capacity < MostParts * LeastInPart ? 1 : MostParts;
+        _parts = [.. Enumerable.Range(0, count).Select(_ => new Part(capacity / count))];
     }
 
-    public void Set(SessionKey name, T entry)
-    {
-        var young = _young;
-        if (young.TryAdd(name, entry))
-        {
-            if (Interlocked.Increment(ref _count) > capacity / 2)
-                Turn(young);
-        }
-        else
-        {
-            young[name] = entry;
-        }
-    }
+    public bool TryGet(SessionKey name, [MaybeNullWhen(false)] out T entry) => PartOf(name).TryGet(name, out entry);
+
+    public void Set(SessionKey name, T entry) => PartOf(name).Set(name, entry);
 
     /// <summary>Everything that is remembered; of a name that was remembered twice, the later last.</summary>
-    public IEnumerable<KeyValuePair<SessionKey, T>> All() => _old.Concat(_young);
+    public IEnumerable<KeyValuePair<SessionKey, T>> All() => _parts.SelectMany(p => p.All());
 
-    private void Turn(ConcurrentDictionary<SessionKey, T> full)
+    // The lower half is for the maps.
+    private Part PartOf(SessionKey name) => _parts[(int)(ulong)(name.Value >> 64) & (_parts.Length - 1)];
+
+    private sealed class Part(int capacity)
     {
-        if (Interlocked.CompareExchange(ref _young, new ConcurrentDictionary<SessionKey, T>(), full) != full)
-            return;
-        Volatile.Write(ref _old, full);
-        Volatile.Write(ref _count, 0);
+        private ConcurrentDictionary<SessionKey, T> _young = new();
+        private ConcurrentDictionary<SessionKey, T> _old = new();
+        private int _count;
+
+        public bool TryGet(SessionKey name, [MaybeNullWhen(false)] out T entry)
+        {
+            if (_young.TryGetValue(name, out entry))
+                return true;
+            if (!_old.TryGetValue(name, out entry))
+                return false;
+            Set(name, entry);
+            return true;
+        }
+
+        public void Set(SessionKey name, T entry)
+        {
+            var young = _young;
+            if (young.TryAdd(name, entry))
+            {
+                if (Interlocked.Increment(ref _count) > capacity / 2)
+                    Turn(young);
+            }
+            else
+            {
+                young[name] = entry;
+            }
+        }
+
+        public IEnumerable<KeyValuePair<SessionKey, T>> All() => _old.Concat(_young);
+
+        private void Turn(ConcurrentDictionary<SessionKey, T> full)
+        {
+            var next = new ConcurrentDictionary<SessionKey, T>();
+            if (Interlocked.CompareExchange(ref _young, next, full) != full)
+                return;
+            Volatile.Write(ref _old, full);
+            Volatile.Write(ref _count, 0);
+        }
     }
 }

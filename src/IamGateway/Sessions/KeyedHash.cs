@@ -10,9 +10,9 @@ namespace IamGateway.Sessions;
 /// </summary>
 internal static class KeyedHash
 {
-    // 1 MB at first, and 32 where a million sessions come again and again.
+    // 1 MB at first, and 64 where a million sessions come again and again.
     private const int LeastRemembered = 32 * 1024;
-    private const int MostRemembered = 1024 * 1024;
+    private const int MostRemembered = 2 * 1024 * 1024;
 
     private static readonly byte[] ProcessKey = RandomNumberGenerator.GetBytes(SipHash.KeySize);
     private static readonly HashMemory Memory = new(LeastRemembered, MostRemembered);

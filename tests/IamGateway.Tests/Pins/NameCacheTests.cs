@@ -81,5 +81,21 @@ public sealed class NameCacheTests
         });
     }
 
+    [Fact]
+    public void Set_AsManyAsHalfItsCapacity_AreAllRemembered()
+    {
+        var cache = new NameCache(200_000);
+        var keys = new SessionKey[80_000];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            // As evenly spread as hashes are.
+            keys[i] = new SessionKey((UInt128)((ulong)i * 0x9e37_79b9_7f4a_7c15) << 64 | (uint)i);
+            cache.Set(keys[i], new(null, i, 0));
+        }
+
+        Assert.All(keys.Index(), k => Assert.True(cache.TryGet(k.Item, out var e) && e.Final == k.Index));
+        Assert.Equal(keys.Length, cache.All().DistinctBy(e => e.Key).Count());
+    }
+
     private static SessionKey Key(ulong value) => new(value);
 }

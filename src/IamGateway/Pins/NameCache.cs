@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using IamGateway.Sessions;
 
@@ -22,7 +21,8 @@ internal sealed class NameCache(int capacity) : NameCache<NameCache.Entry>(capac
 
 /// <summary>
 /// Something remembered for names, bounded by forgetting the older half; forgetting costs a question to the store,
-/// never the guarantee. In parts, as the map of one that is full of names grows and is exchanged for a while.
+/// never the guarantee. In parts, so that threads seldom meet and none waits while a map of all names grows; and in maps
+/// that hold values, as a million objects would keep the garbage collector at work.
 /// </summary>
 internal class NameCache<T>
 {
@@ -48,43 +48,42 @@ internal class NameCache<T>
 
     private sealed class Part(int capacity)
     {
-        private ConcurrentDictionary<SessionKey, T> _young = new();
-        private ConcurrentDictionary<SessionKey, T> _old = new();
-        private int _count;
+        private readonly Lock _lock = new();
+        private Dictionary<SessionKey, T> _young = [];
+        private Dictionary<SessionKey, T> _old = [];
 
         public bool TryGet(SessionKey name, [MaybeNullWhen(false)] out T entry)
         {
-            if (_young.TryGetValue(name, out entry))
+            lock (_lock)
+            {
+                if (_young.TryGetValue(name, out entry))
+                    return true;
+                if (!_old.TryGetValue(name, out entry))
+                    return false;
+                SetYoung(name, entry);
                 return true;
-            if (!_old.TryGetValue(name, out entry))
-                return false;
-            Set(name, entry);
-            return true;
+            }
         }
 
         public void Set(SessionKey name, T entry)
         {
-            var young = _young;
-            if (young.TryAdd(name, entry))
-            {
-                if (Interlocked.Increment(ref _count) > capacity / 2)
-                    Turn(young);
-            }
-            else
-            {
-                young[name] = entry;
-            }
+            lock (_lock)
+                SetYoung(name, entry);
         }
 
-        public IEnumerable<KeyValuePair<SessionKey, T>> All() => _old.Concat(_young);
-
-        private void Turn(ConcurrentDictionary<SessionKey, T> full)
+        private void SetYoung(SessionKey name, T entry)
         {
-            var next = new ConcurrentDictionary<SessionKey, T>();
-            if (Interlocked.CompareExchange(ref _young, next, full) != full)
+            _young[name] = entry;
+            if (_young.Count <= capacity / 2)
                 return;
-            Volatile.Write(ref _old, full);
-            Volatile.Write(ref _count, 0);
+            (_young, _old) = (_old, _young);
+            _young.Clear();
+        }
+
+        public KeyValuePair<SessionKey, T>[] All()
+        {
+            lock (_lock)
+                return [.. _old, .. _young];
         }
     }
 }

@@ -21,8 +21,8 @@ internal sealed class NameCache(int capacity) : NameCache<NameCache.Entry>(capac
 
 /// <summary>
 /// Something remembered for names, bounded by forgetting the older half; forgetting costs a question to the store,
-/// never the guarantee. In parts, so that threads seldom meet and none waits while a map of all names grows; and in maps
-/// that hold values, as a million objects would keep the garbage collector at work.
+/// never the guarantee. In parts, so that threads seldom meet and none waits while a map of all names grows; and in
+/// maps that hold values, as a million objects would keep the garbage collector at work.
 /// </summary>
 internal class NameCache<T>
 {

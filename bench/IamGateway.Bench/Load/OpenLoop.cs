@@ -13,18 +13,17 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
 {
     private const int SetTimerSlack = 29;
     private readonly byte[][] _requests = [.. File.ReadLines(sessionFile).Select(l => Request(load, l))];
-    private long _at;
     private long _errors;
 
     public async Task<Outcome> RunAsync(TimeSpan time)
     {
         var perConnection = (int)(perSecond * time.TotalSeconds / connections);
-        _at = Turn.Of(sessionFile);
+        var at = Turn.Of(sessionFile);
         Turn.Went(sessionFile, (long)perConnection * connections);
         var start = Stopwatch.GetTimestamp() + Stopwatch.Frequency / 10;
         var latencies = new long[connections][];
         var threads = Enumerable.Range(0, connections).Select(c => new Thread(
-            () => latencies[c] = RunOne(c, perConnection, start), 256 * 1024)).ToArray();
+            () => latencies[c] = RunOne(c, perConnection, start, at), 256 * 1024)).ToArray();
         foreach (var thread in threads)
             thread.Start();
         await Task.Run(() => Array.ForEach(threads, t => t.Join()));
@@ -35,7 +34,7 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
         return new Outcome(all.Length, took, At(0.5), At(0.99), At(0.999), _errors);
     }
 
-    private long[] RunOne(int connection, int count, long start)
+    private long[] RunOne(int connection, int count, long start, long at)
     {
         // Without it the system wakes sleepers up to 50 microseconds late.
         _ = SetProcess(SetTimerSlack, 1);
@@ -47,7 +46,7 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
             var number = (long)i * connections + connection;
             var due = start + (long)(number / perSecond * Stopwatch.Frequency);
             SleepUntil(due);
-            if (!TryAsk(socket, _requests[(_at + number) % _requests.Length], answer))
+            if (!TryAsk(socket, _requests[(at + number) % _requests.Length], answer))
             {
                 Interlocked.Increment(ref _errors);
                 socket.Dispose();

@@ -1,6 +1,6 @@
 -- Sends one request after another, each of the next session. Arguments: method, path, file, how many
 -- were sent before. A line of the file is the value of a Cookie header (GET) or the body of a form (POST).
-local requests, at = {}, 0
+local requests, at = {}
 
 function init(args)
   local method, path, file = args[1], args[2], args[3]

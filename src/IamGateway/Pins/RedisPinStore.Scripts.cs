@@ -14,12 +14,25 @@ internal sealed partial class RedisPinStore
 {
     // The server that answers must be one of the primaries of the acknowledged generation, and the routing state must
     // be on it: a promoted replica, a restart or an emptied store is noticed by the command that would trust its data.
-    private const string Prelude = Records + """
+    private const string Prelude = """
         local function generation_ok(tag, runids)
           if runids == '*' then return true end
           local own = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
           if not string.find(runids, own, 1, true) then return false end
           return #KEYS < 2 or redis.call('GET', KEYS[2]) == tag
+        end
+        local function parse(v)
+          if string.byte(v) < 65 then
+            return { kind = 'R', pin = tonumber(string.sub(v, 2, 4)), bucket = tonumber(string.sub(v, 5, 8)), gen = string.sub(v, 9), leases = '' }
+          end
+          local kind, pin, bucket, gen, since, leases = string.match(v, '^([REN])(%d+):(%d+):(%x*):(%d*):(.*)$')
+          return { kind = kind == 'E' and 'E' or 'R', pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
+        end
+        local function text(r)
+          if r.leases == '' and not r.since and r.kind ~= 'E' and r.pin < 1000 then
+            return string.format('%d%03d%04d%s', r.kind == 'N' and 2 or 1, r.pin, r.bucket, r.gen)
+          end
+          return r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases
         end
         local function live(leases, replicas, next)
           local out = {}
@@ -34,23 +47,6 @@ internal sealed partial class RedisPinStore
         end
         local function put(key, r, ttl)
           redis.call('SET', key, text(r), 'PX', ttl)
-        end
-
-        """;
-
-    private const string Records = """
-        local function parse(v)
-          if string.byte(v) < 65 then
-            return { kind = 'R', pin = tonumber(string.sub(v, 2, 4)), bucket = tonumber(string.sub(v, 5, 8)), gen = string.sub(v, 9), leases = '' }
-          end
-          local kind, pin, bucket, gen, since, leases = string.match(v, '^([REN])(%d+):(%d+):(%x*):(%d*):(.*)$')
-          return { kind = kind == 'E' and 'E' or 'R', pin = tonumber(pin), bucket = tonumber(bucket), gen = gen, since = tonumber(since), leases = leases }
-        end
-        local function text(r)
-          if r.leases == '' and not r.since and r.kind ~= 'E' and r.pin < 1000 then
-            return string.format('%d%03d%04d%s', r.kind == 'N' and 2 or 1, r.pin, r.bucket, r.gen)
-          end
-          return r.kind .. r.pin .. ':' .. r.bucket .. ':' .. r.gen .. ':' .. (r.since or '') .. ':' .. r.leases
         end
 
         """;
@@ -141,11 +137,12 @@ internal sealed partial class RedisPinStore
         return replies
         """);
 
-    // Carries out one() for each key but the generation marker, with a number of arguments of its own. What is wrong
-    // with one entry does not keep the others, and fails the call when they are through.
+    // Writes to KEYS[1] and those behind the generation marker. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the generation
+    // as records name it; then so many for each key. Returns what one() does for each. What is wrong with one entry
+    // does not keep the others, and fails the call when they are through.
     private const string Each = """
-        local function each(one, first, size)
-          local replies, failure = {}, nil
+        local function each(size, one)
+          local replies, failure, first = {}, nil, 5
           for i, key in ipairs(KEYS) do
             if i ~= 2 then
               local done, reply = pcall(one, key, unpack(ARGV, first, first + size - 1))
@@ -160,11 +157,10 @@ internal sealed partial class RedisPinStore
 
         """;
 
-    // KEYS[1] and those behind the generation marker are written. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the
-    // generation as records name it; then for each key: lease or empty, ordinal, bucket. Returns a reply for each.
+    // For each key: lease or empty, ordinal, bucket.
     private static readonly RedisScript LeaseScript = new(Prelude + Each + """
         local gen, ok = ARGV[4], generation_ok(ARGV[1], ARGV[2])
-        return each(function(key, lease, ordinal, bucket)
+        return each(3, function(key, lease, ordinal, bucket)
           if not ok then return {7} end
           local v = redis.call('GET', key)
           if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
@@ -176,7 +172,7 @@ internal sealed partial class RedisPinStore
           end
           put(key, r, ARGV[3])
           return {2, r.pin, r.bucket}
-        end, 5, 3)
+        end)
         """);
 
     // KEYS[1] and those behind the generation marker are of leases. ARGV: 1 generation, 2 run ids. Returns what is
@@ -210,12 +206,11 @@ internal sealed partial class RedisPinStore
         return 1
         """);
 
-    // KEYS[1] and those behind the generation marker are extended. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the
-    // generation as records name it; then for each key: ordinal to stamp or 0, ttl of a name. Returns for each where an
-    // alias points, 0: another generation, or 1: there is nothing.
+    // For each key: ordinal to stamp or 0, ttl of a name. Returns where an alias points, 0: another generation, or 1:
+    // there is nothing.
     private static readonly RedisScript RefreshScript = new(Prelude + Each + """
         local gen, ok = ARGV[4], nil
-        return each(function(key, stamp, ttl)
+        return each(2, function(key, stamp, ttl)
           local v = redis.call('GET', key)
           if not v then return 1 end
           if string.byte(v) == 65 then extend(key, ttl); return string.sub(v, 2) end
@@ -231,7 +226,7 @@ internal sealed partial class RedisPinStore
           r.pin = math.max(r.pin, tonumber(stamp)); r.gen = gen
           put(key, r, ARGV[3])
           return false
-        end, 5, 2)
+        end)
         """);
 
     // ARGV: 1 replicas, 2 next replica. Returns where an alias points.
@@ -246,10 +241,9 @@ internal sealed partial class RedisPinStore
         return false
         """);
 
-    // ARGV: a lease for each key. Returns for each where an alias points. What is wrong with one entry does not keep
-    // the others, which are released all the same.
-    private static readonly RedisScript ReleaseScript = new(Records + """
-        local function release(key, lease)
+    // For each key: lease. Returns where an alias points.
+    private static readonly RedisScript ReleaseScript = new(Prelude + Each + """
+        return each(1, function(key, lease)
           local v = redis.call('GET', key)
           if not v or string.byte(v) < 65 then return false end
           if string.byte(v) == 65 then return string.sub(v, 2) end
@@ -262,14 +256,6 @@ internal sealed partial class RedisPinStore
           r.leases = table.concat(left, ',')
           redis.call('SET', key, text(r), 'KEEPTTL')
           return false
-        end
-        local aliases, failure = {}, nil
-        for i, key in ipairs(KEYS) do
-          local ok, alias = pcall(release, key, ARGV[i])
-          aliases[i] = ok and alias
-          if not ok then failure = alias end
-        end
-        if failure then return type(failure) == 'table' and failure or redis.error_reply(failure) end
-        return aliases
+        end)
         """);
 }

@@ -50,7 +50,7 @@ internal sealed partial class RedisPinStore
                 await RefreshAsync(shared, writes);
                 break;
             case StoreWriteKind.Release:
-                await ReleaseAsync(writes);
+                await ReleaseAsync(shared, writes);
                 break;
             case StoreWriteKind.Link:
                 ThrowIf(!await LinkAsync("write", shared, writes[0]));
@@ -74,9 +74,7 @@ internal sealed partial class RedisPinStore
 
     private async Task RecordAsync(ArgumentCache shared, StoreWrite[] writes)
     {
-        var replies = await ManyAsync(
-            "write", LeaseScript, writes, [shared.Generation, shared.RunIds, shared.Ttl, shared.Code],
-            w => ["", w.Ordinal, w.Bucket]);
+        var replies = await WriteAsync("write", LeaseScript, shared, writes, w => ["", w.Ordinal, w.Bucket]);
         ThrowIf(replies.Any(r => Read(r).Outcome == ClaimOutcome.StaleGeneration));
     }
 
@@ -85,8 +83,8 @@ internal sealed partial class RedisPinStore
         var isStale = false;
         for (var hops = 0; hops < SessionRouter.MaxAliasHops && writes.Length > 0; hops++)
         {
-            var replies = await ManyAsync(
-                "write", RefreshScript, writes, [shared.Generation, shared.RunIds, shared.Ttl, shared.Code],
+            var replies = await WriteAsync(
+                "write", RefreshScript, shared, writes,
                 w => [shared.Terms.StampsAreLate ? 0 : w.Ordinal, Ttl(shared, w)]);
             foreach (var (write, reply) in writes.Zip(replies).Where(w => w.Second.Resp2Type == ResultType.Integer))
             {
@@ -101,13 +99,11 @@ internal sealed partial class RedisPinStore
         ThrowIf(isStale);
     }
 
-    private async Task ReleaseAsync(StoreWrite[] writes)
+    private async Task ReleaseAsync(ArgumentCache shared, StoreWrite[] writes)
     {
         for (var hops = 0; hops < SessionRouter.MaxAliasHops && writes.Length > 0; hops++)
         {
-            var replies = (RedisResult[])(await RunAsync(
-                "release", ReleaseScript, Array.ConvertAll(writes, w => Key(w.Key)),
-                Array.ConvertAll(writes, w => (RedisValue)w.Lease.ToString())))!;
+            var replies = await WriteAsync("release", ReleaseScript, shared, writes, w => [w.Lease.ToString()]);
             writes = Pointed(writes, replies);
         }
     }
@@ -130,9 +126,10 @@ internal sealed partial class RedisPinStore
             .Select(w => w.First with { Key = SessionKey.Read((byte[])w.Second!) }),
     ];
 
-    private async Task<RedisResult[]> ManyAsync(
-        string operation, RedisScript script, StoreWrite[] writes, RedisValue[] shared,
+    private async Task<RedisResult[]> WriteAsync(
+        string operation, RedisScript script, ArgumentCache shared, StoreWrite[] writes,
         Func<StoreWrite, RedisValue[]> own) =>
         (RedisResult[])(await RunAsync(
-            operation, script, Keys(Array.ConvertAll(writes, w => w.Key)), [.. shared, .. writes.SelectMany(own)]))!;
+            operation, script, Keys(Array.ConvertAll(writes, w => w.Key)),
+            [shared.Generation, shared.RunIds, shared.Ttl, shared.Code, .. writes.SelectMany(own)]))!;
 }

@@ -102,7 +102,7 @@ public sealed class InstanceAffinityTests
         var replica = site.A.Service<Replica>();
         var before = replica.View.State.Generation.Tag;
         // Behind what the replica itself does then: that puts back what it knows.
-        var isAdopted = new TaskCompletionSource();
+        var isAdopted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         replica.Adopted += () =>
         {
             if (replica.View.State.Generation.Tag != before)

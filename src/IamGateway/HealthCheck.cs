@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using IamGateway.Configuration;
 
 namespace IamGateway;
@@ -22,7 +23,7 @@ internal static class HealthCheck
             using var response = await client.GetAsync(new Uri(new Uri(url), "/health/ready"));
             return response.IsSuccessStatusCode ? 0 : 1;
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or TaskCanceledException)
         {
             await Console.Error.WriteLineAsync($"{url} does not answer: {e.Message}");
             return 1;

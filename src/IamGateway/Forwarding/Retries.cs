@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using IamGateway.Instances;
 using IamGateway.Recording;
 using Microsoft.AspNetCore.Http;
@@ -69,14 +70,7 @@ internal sealed class Retries(RetryBudget budget, GatewayMetrics metrics)
     private static Retry Judge(
         IForwarderErrorFeature error, HttpContext http, GatewayRequest request, bool hasSibling)
     {
-        if (error is
-            {
-                Error: ForwarderError.Request, Exception: HttpRequestException
-                {
-                    HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-                    or HttpRequestError.SecureConnectionError,
-                }
-            })
+        if (error.Error == ForwarderError.Request && IsOfConnecting(error.Exception))
             return Retry.NotConnected;
         if (error.Error is not (ForwarderError.Request or ForwarderError.RequestBodyDestination)
             || UnansweredException.In(error.Exception) is not { } unanswered || request.Repeats >= MaxRepeats)
@@ -89,6 +83,16 @@ internal sealed class Retries(RetryBudget budget, GatewayMetrics metrics)
             ? Retry.Reset
             : Retry.None;
     }
+
+    // SocketsHttpHandler asks each new connection for its other end; where that was reset meanwhile, the socket's own
+    // exception comes through.
+    private static bool IsOfConnecting(Exception? error) => error
+        is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            or HttpRequestError.SecureConnectionError,
+        }
+        or SocketException { SocketErrorCode: SocketError.NotConnected };
 
     private static bool IsSafe(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);

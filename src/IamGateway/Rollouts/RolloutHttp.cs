@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 
 namespace IamGateway.Rollouts;
@@ -50,6 +51,11 @@ internal sealed class RolloutHttp(TimeProvider time) : IDisposable
         catch (HttpRequestException e)
         {
             return $"it cannot be reached ({e.HttpRequestError})";
+        }
+        catch (SocketException e)
+        {
+            // Of a connection that was reset before the client had looked at it.
+            return $"it cannot be reached ({e.SocketErrorCode})";
         }
         catch (IOException)
         {

@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -140,7 +141,7 @@ internal sealed class AdminClient : IDisposable
     }
 
     private static bool IsUnreachable(Exception e, CancellationToken cancellation) =>
-        e is HttpRequestException or IOException
+        e is HttpRequestException or SocketException or IOException
         || e is OperationCanceledException && !cancellation.IsCancellationRequested;
 
     // The header has whole seconds, so that less than two are no difference.

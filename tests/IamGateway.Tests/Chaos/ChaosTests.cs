@@ -66,7 +66,7 @@ public sealed class ChaosTests
         catch (Exception e)
         {
             verdict ??= await round.JudgeAsync();
-            var problem = $"{store}, {replicas} replicas, seed {seed}: {e.Message}\n{verdict}\n{round.Dump(verdict)}";
+            var problem = $"{store}, {replicas} replicas, seed {seed}: {e}\n{verdict}\n{round.Dump(verdict)}";
             Report($"# PROBLEM {problem.ReplaceLineEndings(" ")}");
             return problem;
         }

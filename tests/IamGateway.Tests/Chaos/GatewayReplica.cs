@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text;
 using IamGateway.Tests.Servers;
 
@@ -74,7 +75,7 @@ internal sealed class GatewayReplica(int index, int proxyPort, int adminPort, st
             using var warm = await Admin.GetAsync(new Uri(Proxy, "/health"));
             return true;
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or TaskCanceledException)
         {
             return false;
         }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace IamGateway.Tests.Chaos;
@@ -83,7 +84,8 @@ internal sealed class RolloutOperator(IReadOnlyList<GatewayReplica> replicas, Ra
             {
                 problem = await attempt((replica ?? replicas[random.Next(replicas.Count)]).Admin);
             }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+            catch (Exception e) when (
+                e is HttpRequestException or SocketException or TaskCanceledException or JsonException)
             {
                 problem = e.Message;
             }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Net;
 
 namespace IamGateway.Tests.Chaos;
@@ -147,7 +148,8 @@ internal sealed class User(string name, IReadOnlyList<GatewayReplica> replicas, 
         {
             return (RequestOutcome.Aborted, null);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (
+            e is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
             return (RequestOutcome.Failed, $"{e.GetType().Name} {e.Message} {e.InnerException?.Message}");
         }

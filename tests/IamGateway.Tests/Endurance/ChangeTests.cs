@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using DemoIam;
 using IamGateway.Tests.Histories;
 using IamGateway.Tests.Servers;
@@ -76,7 +77,7 @@ public sealed class ChangeTests(RedisServer redis) : IClassFixture<RedisServer>
             });
             return answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted;
         }
-        catch (HttpRequestException)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             // It is being restarted.
             return false;

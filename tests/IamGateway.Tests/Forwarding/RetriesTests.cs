@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using IamGateway.Configuration;
 using IamGateway.Forwarding;
 using IamGateway.Instances;
@@ -37,6 +38,17 @@ public sealed class RetriesTests
         Assert.InRange(times, 2, 10);
     }
 
+    // A connection that was reset before the client had looked at it shows itself so.
+    [Theory]
+    [InlineData(SocketError.NotConnected, true)]
+    [InlineData(SocketError.ConnectionReset, false)]
+    public void Judge_SocketFails_IsSentAgainIfItWasNeverConnected(SocketError code, bool isRepeated)
+    {
+        var failure = new Failure(ForwarderError.Request, new SocketException((int)code));
+
+        Assert.Equal(isRepeated ? Retry.NotConnected : Retry.None, Judge(new GatewayRequest(1), failure));
+    }
+
     [Theory]
     [InlineData(ForwarderError.Request, true)]
     [InlineData(ForwarderError.ResponseBodyDestination, false)]
@@ -51,12 +63,16 @@ public sealed class RetriesTests
         Judge(new GatewayRequest(1), ForwarderError.Request, wasDelivered: false, new CancellationToken(true)));
 
     private Retry Judge(
-        GatewayRequest request, ForwarderError error, bool wasDelivered, CancellationToken aborted = default)
+        GatewayRequest request, ForwarderError error, bool wasDelivered, CancellationToken aborted = default) => Judge(
+        request,
+        new Failure(error, new HttpRequestException("", new UnansweredException(wasDelivered, null))),
+        aborted);
+
+    private Retry Judge(GatewayRequest request, Failure failure, CancellationToken aborted = default)
     {
         var http = new DefaultHttpContext { RequestAborted = aborted };
         http.Request.Method = "POST";
-        request.Error = new Failure(
-            error, new HttpRequestException("", new UnansweredException(wasDelivered, null)));
+        request.Error = failure;
         return _retries.Judge(http, request, null, hasSibling: true);
     }
 

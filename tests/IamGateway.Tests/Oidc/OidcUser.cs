@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -77,7 +78,7 @@ internal abstract class OidcUser(OidcUserArguments arguments)
             await flow();
             return true;
         }
-        catch (Exception e) when (e is HttpRequestException or FailedFlowException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or FailedFlowException)
         {
             // A code or refresh token whose answer was lost with the killed replica is used up.
             if (_hasLost && e is FailedFlowException { Status: < 500 })
@@ -249,7 +250,7 @@ internal abstract class OidcUser(OidcUserArguments arguments)
         {
             return await SendAsync(message(), replica, expected);
         }
-        catch (HttpRequestException) when (replica.IsKilled)
+        catch (Exception e) when (e is HttpRequestException or SocketException && replica.IsKilled)
         {
             _count.Repeat();
             _hasLost |= !wasGone;

@@ -76,7 +76,7 @@ internal sealed class OutputWatch : IDisposable
             foreach (var what in (string[])["events?limit=500", "instances", "replicas", "rollouts"])
                 await client.GetStringAsync($"/api/v1/{what}");
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or OperationCanceledException)
         {
             // It has stopped, or does not know the key of tests.
         }

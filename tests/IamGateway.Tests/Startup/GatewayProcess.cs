@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using IamGateway.Tests.Secrecy;
 using IamGateway.Tests.Servers;
 
@@ -82,7 +83,7 @@ internal static class GatewayProcess
             using var response = await client.GetAsync("/health/ready");
             return (int)response.StatusCode;
         }
-        catch (HttpRequestException)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             return 0;
         }

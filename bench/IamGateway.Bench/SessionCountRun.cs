@@ -65,7 +65,12 @@ internal sealed class SessionCountRun(BenchOptions options)
                 var bytes = (subject.Redis!.UsedMemory() - subject.RedisBytesAtStart) / counts[index];
                 _bytes.Add($"{subject.Name}: {bytes}");
                 await RepeatAsync(subject.SessionFile, options.Count);
-                await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
+                // Each comes twice, as live sessions do: in a rollout a replica asks for each at its first request.
+                do
+                {
+                    await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
+                }
+                while (Turn.Of(subject.SessionFile) < 2 * options.Count);
             }
 
             for (var round = 0; round < options.Rounds; round++)

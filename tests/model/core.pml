@@ -37,13 +37,19 @@ bool queued[2];                 /* a stamp of the steady state is in its outbox 
 #ifdef SHARE
 byte kept[2];                   /* the request whose lease is kept for the next ones of the session, and one; 0: none is */
 #endif
+#ifdef GROUP
+byte group, rgroup;             /* in the store: the replicas that hold a lease of the session's group, one bit each */
+byte ggen, rggen;               /* the generation stamped on it */
+byte held[2];                   /* what a replica makes of its own: 0 none, 1 held, 2 let go */
+bool stays[2];                  /* it has heard, under the lease that it holds, that the session is at 1 */
+#endif
 
 /* The requests. */
 byte st[NR];                    /* 0 not decided, 1 decided, 2 at the instance, 3 ended there */
 byte ver[NR], rep[NR];
 bool cut[NR];                   /* the client or the replica is gone */
 bool done[NR];                  /* out of its replica's table of what is in flight, leases given back */
-byte by[NR];                    /* the request whose lease it is under; its own, but where a lease is shared */
+byte by[NR];                    /* the request whose lease it is under; its own, but where a lease is shared; NR: its group's */
 
 /* What is judged. */
 byte maxSent, atOld;
@@ -99,17 +105,43 @@ byte maxSent, atOld;
 #define IN_USE(b) (UNDER(b) || KEPT(b))
 #endif
 
+#ifdef GROUP
+#if NR > 2
+#define UNDER_GROUP(r) ((rep[0] == r && by[0] == NR && BUSY(0)) || (rep[1] == r && by[1] == NR && BUSY(1)) \
+  || (rep[2] == r && by[2] == NR && BUSY(2)))
+#else
+#define UNDER_GROUP(r) ((rep[0] == r && by[0] == NR && BUSY(0)) || (rep[1] == r && by[1] == NR && BUSY(1)))
+#endif
+#ifdef GROUP_AT_ONCE            /* given back when it is let go, whoever is under it */
+#define GROUP_IN_USE(r) 0
+#else
+#define GROUP_IN_USE(r) UNDER_GROUP(r)
+#endif
+#ifdef GROUP_UNSEEN             /* who raises does not look for it */
+#define GROUP_FREE 1
+#else
+#define GROUP_FREE (group == 0 || ggen != gen)
+#endif
+#define MAY_STAY(r) ((ph[r] == PREPARE || ph[r] == ACTIVE) && sgen[r] == gen && GEN_OK(r) && pin == 1 && recgen == gen)
+#define let_go_group(r) if :: held[r] == 1 -> held[r] = 2 :: else fi; stays[r] = 0
+#define void_group(r) held[r] = 0; stays[r] = 0; group = group & (255 - BIT(r))
+#else
+#define void_group(r) skip
+#define GROUP_FREE 1
+#define let_go_group(r) skip
+#endif
+
 /* The request is over: the last one under a lease gives it back, unless it is kept. */
 inline give_back(i) {
   done[i] = 1;
-  if :: !IN_USE(by[i]) -> lease = lease & (255 - BIT(by[i])) :: else fi }
+  if :: by[i] < NR && !IN_USE(by[i]) -> lease = lease & (255 - BIT(by[i])) :: else fi }
 
-#ifdef SHARE
 #ifdef SHARE_PAST_VIEW
 #define MAY_SHARE(r) (ph[r] >= PREPARE && ph[r] < RETIRED)
 #else
 #define MAY_SHARE(r) (ph[r] == PREPARE || ph[r] == ACTIVE)
 #endif
+#ifdef SHARE
 inline let_go(r) {
   if
   :: kept[r] > 0 ->
@@ -167,8 +199,8 @@ inline claim(i, r) {
 #ifdef NO_BARRIER
          :: ph[r] >= ACTIVE -> kind = 2; ver[i] = 2; pin = 2; lease = 0
 #else
-         :: ph[r] >= ACTIVE && lease == 0 -> kind = 2; ver[i] = 2; pin = 2
-         :: ph[r] == CLOSING && lease != 0 -> skip                          /* waits */
+         :: ph[r] >= ACTIVE && lease == 0 && GROUP_FREE -> kind = 2; ver[i] = 2; pin = 2
+         :: ph[r] == CLOSING && !(lease == 0 && GROUP_FREE) -> skip         /* waits */
 #endif
          fi
     fi
@@ -207,6 +239,13 @@ end: atomic { if :: alive[0] && ready[0] -> r = 0 :: alive[1] && ready[1] -> r =
          ver[i] = 1; kind = 1; st[i] = 1; by[i] = kept[r] - 1
 #ifdef REACH_SHARE              /* the model is not empty: a lease is shared, and its taker is done before */
          ; assert(!done[by[i]])
+#endif
+#endif
+#ifdef GROUP
+    :: alive[r] && MAY_SHARE(r) && held[r] == 1 && stays[r] ->     /* no store call */
+         ver[i] = 1; kind = 1; st[i] = 1; by[i] = NR
+#ifdef REACH_GROUP              /* the model is not empty: after a fail-over, too */
+         ; assert(gen < REACH_GROUP)
 #endif
 #endif
     fi }
@@ -251,7 +290,7 @@ off: skip
 #endif
 #if defined(CRASH) || defined(ABORT) || defined(CLOCK) || defined(CLOCK_CHECKED)
 #define EXPIRE(j) atomic { !done[j] && EXPIRED(j) -> done[j] = (st[j] == 3); \
-  if :: st[j] == 1 || !IN_USE(by[j]) -> lease = lease & (255 - BIT(by[j])) :: else fi }
+  if :: by[j] < NR && (st[j] == 1 || !IN_USE(by[j])) -> lease = lease & (255 - BIT(by[j])) :: else fi }
 active proctype Expire() {
 end: do
   :: EXPIRE(0)
@@ -276,7 +315,10 @@ inline lease_in_flight(r) {
 #endif
             pin = (pin < 1 -> 1 : pin);
             if
-            :: by[j] != j && (lease & BIT(by[j])) -> skip       /* it is under one already */
+            :: by[j] < NR && by[j] != j && (lease & BIT(by[j])) -> skip     /* it is under one already */
+#ifdef GROUP
+            :: by[j] == NR && (group & BIT(r)) && ggen == gen -> skip
+#endif
             :: else -> by[j] = j; take_lease(j)
             fi
        :: else
@@ -287,6 +329,7 @@ inline lease_in_flight(r) {
 inline adopt(r) {
 #ifndef SHARE_PAST_VIEW
   let_go(r);
+  let_go_group(r);
 #endif
   ph[r] = phase;
   if :: seen[r] != round -> seen[r] = round; ack[r] = STEADY :: else fi }
@@ -304,6 +347,31 @@ end: do
   :: atomic { alive[r] && sgen[r] == gen && (ph[r] != phase || seen[r] != round) -> adopt(r) }
 #ifdef SHARE
   :: atomic { alive[r] && kept[r] > 0 -> let_go(r) }            /* its time is over */
+#endif
+#ifdef GROUP
+  :: atomic { alive[r] && held[r] == 0 && (ph[r] == PREPARE || ph[r] == ACTIVE) && sgen[r] == gen && GEN_OK(r) ->
+       if :: ggen != gen -> ggen = gen; group = 0 :: else fi;
+       group = group | BIT(r); held[r] = 1 }
+  /* Hears that the session is at 1, from a claim of another request that is over by now. */
+#ifdef GROUP_LATER              /* whether or not the lease was held when that one asked */
+  :: atomic { alive[r] && MAY_STAY(r) && !stays[r] -> stays[r] = 1 }
+#else
+  :: atomic { alive[r] && held[r] == 1 && MAY_STAY(r) && !stays[r] -> stays[r] = 1 }
+#endif
+  :: atomic { alive[r] && held[r] == 1 -> let_go_group(r) }     /* somebody waits, or it is not used */
+  :: atomic { alive[r] && held[r] == 2 && !GROUP_IN_USE(r) -> held[r] = 0; group = group & (255 - BIT(r)) }
+  /* Who is under one that is let go gets a lease of its own. */
+  :: atomic { alive[r] && held[r] == 2 && UNDER_GROUP(r) && sgen[r] == gen && rgen[r] == gen && ggen == gen ->
+       j = 0;
+       do
+       :: j < NR && !(rep[j] == r && by[j] == NR && BUSY(j)) -> j++
+       :: j < NR && rep[j] == r && by[j] == NR && BUSY(j) -> break
+       :: j >= NR -> break
+       od;
+       if
+       :: j < NR && recgen == gen -> by[j] = j; take_lease(j)
+       :: else
+       fi; j = 0; k = 0 }
 #endif
 #ifdef STAMP
   :: atomic { alive[r] && queued[r] && rgen[r] == gen -> queued[r] = 0;   /* the steady state's refresh: proven at 1 */
@@ -337,6 +405,7 @@ end: do
        if :: ph[r] < phase -> adopt(r) :: else fi;
 #ifndef SHARE_PAST_GENERATION
        let_go(r);
+       let_go_group(r);
 #endif
        sgen[r] = gen }
   :: atomic { alive[r] && sgen[r] == gen && rgen[r] != gen ->   /* acknowledges it */
@@ -382,12 +451,21 @@ end: do
   od }
 
 #ifdef FAIL
+#ifdef GROUP
+#define GROUP_DIFFERS (rgroup != group || rggen != ggen)
+#define copy_group() rgroup = group; rggen = ggen
+#define lose_group() group = rgroup; ggen = rggen
+#else
+#define GROUP_DIFFERS 0
+#define copy_group() skip
+#define lose_group() skip
+#endif
 active proctype Store() {
   byte n;
 end: do
-  :: atomic { rpin != pin || rlease != lease || rrecgen != recgen || rphase != phase ->
-       rpin = pin; rlease = lease; rrecgen = recgen; rphase = phase }
-  :: atomic { n < MAXFAIL -> n++; gen++; pin = rpin; lease = rlease; recgen = rrecgen;      /* a fail-over that loses writes */
+  :: atomic { rpin != pin || rlease != lease || rrecgen != recgen || rphase != phase || GROUP_DIFFERS ->
+       rpin = pin; rlease = lease; rrecgen = recgen; rphase = phase; copy_group() }
+  :: atomic { n < MAXFAIL -> n++; gen++; pin = rpin; lease = rlease; recgen = rrecgen; lose_group();  /* a fail-over that loses writes */
 #ifdef STATE
        phase = rphase
 #endif
@@ -419,7 +497,7 @@ active proctype Crash() {
        :: j < NR -> if :: rep[j] == 0 && (st[j] == 1 || st[j] == 2) -> cut[j] = 1 :: else fi; j++
        :: j >= NR -> j = 0; break
        od }
-     atomic { FORGET_OK(0) -> reg[0] = 0; let_go(0) }           /* forgotten, and RequestTimeout is over */
+     atomic { FORGET_OK(0) -> reg[0] = 0; let_go(0); void_group(0) }           /* forgotten, and RequestTimeout is over */
   fi }
 #endif
 

@@ -20,7 +20,7 @@ check() {
   else
     timeout 900 ./pan -m300000 -n >pan.out 2>&1
     states=$(grep -m1 -oE '[0-9.e+]+ states, stored' pan.out)
-    case $(grep -oE 'errors: [0-9]+|max search depth too small|out of memory' pan.out | tr '\n' ' ') in
+    case $(grep -oE 'errors: [0-9]+|max search depth too small|out of memory|reached -DMEMLIM' pan.out | tr '\n' ' ') in
       'errors: 0 ') got=ok ;;
       'errors: 1 ') got=ce; grep -q 'assertion violated' pan.out || got='another error' ;;
       *) got='not finished' ;;

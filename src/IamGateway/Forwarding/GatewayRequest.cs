@@ -213,7 +213,7 @@ internal sealed partial class GatewayRequest
     public bool HasLease(SessionKey root)
     {
         lock (this)
-            return Shared?.Root == root || Leased?.Contains(root) == true;
+            return (Shared is { Group: > 0 } ? Root : Shared?.Root) == root || Leased?.Contains(root) == true;
     }
 
     /// <summary>Notes a lease that the store holds for this request. Call with the request locked.</summary>

@@ -27,6 +27,18 @@ internal interface IPinStore
     ValueTask<bool[]> AreHeldAsync(ClaimTerms terms, IReadOnlyList<HeldLease> leases);
 
     /// <summary>
+    /// Sessions are in groups that can be leased as a whole: nobody raises one that a lease of its group covers.
+    /// </summary>
+    bool HasGroups => false;
+
+    /// <summary>
+    /// Takes leases of groups, or looks after them: of each, whether the store holds it in this generation and nobody
+    /// waits for its end. Where somebody does none is taken.
+    /// </summary>
+    ValueTask<bool[]> HoldGroupsAsync(ClaimTerms terms, IReadOnlyList<HeldGroup> groups) =>
+        throw new NotSupportedException();
+
+    /// <summary>
     /// Points a name at a record unless the name exists; false: the store is of another generation. The name is kept
     /// for its kind's lifetime, or for SessionTtl, and longer if others lead through it.
     /// </summary>

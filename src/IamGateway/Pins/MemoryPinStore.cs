@@ -238,6 +238,9 @@ internal sealed partial class MemoryPinStore(TimeProvider time, int capacity, Ga
             case StoreWriteKind.End:
                 End(terms, Root(write.Key, now), now);
                 break;
+            case StoreWriteKind.ReleaseGroup:
+                // It has no groups.
+                break;
             case >= StoreWriteKind.Place:
                 ApplyPlace(terms, write, Root(write.Key, now), now);
                 break;

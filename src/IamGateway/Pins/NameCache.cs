@@ -16,7 +16,11 @@ internal sealed class NameCache(int capacity) : NameCache<NameCache.Entry>(capac
     /// <param name="Root">The name that holds the record.</param>
     /// <param name="Final">The ordinal the session is final at, or 0.</param>
     /// <param name="ExtendedAt">Timestamp of the last extension in the store.</param>
-    internal readonly record struct Entry(SessionKey? Root, int Final, long ExtendedAt);
+    /// <param name="StaysUnder">
+    /// The number of the group's lease under which it was heard that the session stays below; 0: none. See
+    /// <see cref="SharedLeases"/>.
+    /// </param>
+    internal readonly record struct Entry(SessionKey? Root, int Final, long ExtendedAt, int StaysUnder = 0);
 }
 
 /// <summary>

@@ -133,7 +133,7 @@ internal sealed partial class RedisPinStore
         var terms = shared.Terms;
         ReadOnlySpan<RedisValue> ofAll =
         [
-            shared.Generation, shared.RunIds, shared.Ttl, _time.GetUtcNow().ToUnixTimeMilliseconds(), terms.Newest,
+            shared.Generation, shared.RunIds, shared.Ttl, Now, terms.Newest,
             terms.Top, terms.Final, terms.RaiseTo, terms.Cut, shared.MaxDeferral, shared.MaxWait, shared.MaxHold,
             shared.Replicas, terms.NextReplica, shared.Revoked, terms.UnknownEnds, terms.UnknownWaits,
             terms.GenerationAcknowledged, terms.Lowest, shared.UnknownTtl, shared.Code,

@@ -1,8 +1,9 @@
 namespace IamGateway.Pins;
 
 /// <summary>
-/// The scripts. On a Cluster each touches one entry. Where a script asks for the generation KEYS[2] is its marker,
-/// which only a store that keeps the routing state on the same server can read (not a Cluster). An entry is either "A"
+/// The scripts. On a Cluster each touches one entry. Else KEYS[2] is the marker of the generation, which only a store
+/// that keeps the routing state on the same server can read, and groups of sessions have entries of their own, see
+/// <see cref="SharedLeases"/>: generation ":" waiting-since ":" leases, each with the cut that it was taken under. An entry is either "A"
 /// and the 16 bytes of the name it points to, or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E"
 /// instead of "R": deleted with its last lease; "N": nobody saw the session begin, and it was not used again yet).
 /// Without leases, when nobody waits, it is a number of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"),
@@ -48,13 +49,44 @@ internal sealed partial class RedisPinStore
         local function put(key, r, ttl)
           redis.call('SET', key, text(r), 'PX', ttl)
         end
+        local function group_of(key)
+          local one, two = string.byte(key, -16, -15)
+          return string.sub(key, 1, -17) .. 'g' .. string.char(one, two % 4)
+        end
+        local function read_group(key, gen)
+          local v = redis.call('GET', key)
+          if v then
+            local of, since, leases = string.match(v, '^(%d+):(%d*):(.*)$')
+            if of == gen then return { since = tonumber(since), leases = leases } end
+          end
+          return { leases = '' }
+        end
+        local function group_text(g, gen) return gen .. ':' .. (g.since or '') .. ':' .. g.leases end
+        -- A lease of the group may have requests of a session with this bucket under it.
+        local function is_under_group(key, gen, bucket, replicas, next)
+          if #KEYS == 1 then return false end
+          for _, lease in ipairs(live(read_group(group_of(key), gen).leases, replicas, next)) do
+            if bucket >= tonumber(string.match(lease, '^%d+%.%d+%.(%d+)$') or 0) then return true end
+          end
+          return false
+        end
+        -- Who holds a lease of the group sees that somebody waits, and lets it go.
+        local function recall_group(key, gen, now, again)
+          local group = group_of(key)
+          local g = read_group(group, gen)
+          if g.leases ~= '' and now - (g.since or 0) >= again then
+            g.since = now
+            redis.call('SET', group, group_text(g, gen), 'KEEPTTL')
+          end
+        end
 
         """;
 
     // KEYS[1] and those behind the generation marker are asked for. ARGV: 1 generation, 2 run ids, 3 ttl, 4 now,
     // 5 newest, 6 top, 7 final, 8 raise to, 9 cut, 10 max deferral, 11 max wait, 12 max hold, 13 replicas, 14 next
     // replica, 15 revoked, 16 unknown ends, 17 unknown waits, 18 generation acknowledged, 19 lowest, 20 ttl of an
-    // unknown one, 21 the generation as records name it; then for each key: lease, draw, 1 for must, 2 for may raise
+    // unknown one, 21 the generation as records name it (a session that may move stays without being held back while
+    // only its group's lease is in the way); then for each key: lease, draw, 1 for must, 2 for may raise
     // and 4 for hold in one number, former lease or empty. Returns a reply for each key; 0 and the code of the error
     // for one whose entry is spoilt, which does not keep the others. (An error among replies the library takes for a
     // broken connection.)
@@ -92,22 +124,25 @@ internal sealed partial class RedisPinStore
             if lease == own or lease ~= former then leases[#leases + 1] = lease end
           end
           if may_raise and raise > r.pin and (must or r.bucket < cut) then
-            local waited = now - (r.since or now)
+            local waited, alone = now - (r.since or now), false
             if must or not hold or waited >= tonumber(ARGV[12]) then
-              if others == 0 then
+              local grouped = is_under_group(key, gen, r.bucket, ARGV[13], tonumber(ARGV[14]))
+              if others == 0 and not grouped then
                 r.pin = raise; r.since = nil; r.leases = ''
                 put(key, r, ARGV[3])
                 return {4, r.pin, r.bucket}
               end
+              if grouped then recall_group(key, gen, now, wait / 2) end
               if must then
                 if not r.since or now - r.since >= wait then r.since = now; put(key, r, ARGV[3]) end
                 return {5, r.pin, r.bucket}
               end
               local deferral = tonumber(ARGV[10])
-              if waited >= deferral + wait then r.since = now
+              if others == 0 then alone = true
+              elseif waited >= deferral + wait then r.since = now
               elseif r.since and waited >= deferral then return {5, r.pin, r.bucket} end
             end
-            r.since = r.since or now
+            if not alone then r.since = r.since or now end
           elseif must then
             return {5, r.pin, r.bucket}
           elseif r.since and now - r.since >= wait then
@@ -138,11 +173,11 @@ internal sealed partial class RedisPinStore
         """);
 
     // Writes to KEYS[1] and those behind the generation marker. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the generation
-    // as records name it; then so many for each key. Returns what one() does for each. What is wrong with one entry
+    // as records name it; then, or behind some more, so many for each key. Returns what one() does for each. What is wrong with one entry
     // does not keep the others, and fails the call when they are through.
     private const string Each = """
-        local function each(size, one)
-          local replies, failure, first = {}, nil, 5
+        local function each(size, one, behind)
+          local replies, failure, first = {}, nil, behind or 5
           for i, key in ipairs(KEYS) do
             if i ~= 2 then
               local done, reply = pcall(one, key, unpack(ARGV, first, first + size - 1))
@@ -157,15 +192,16 @@ internal sealed partial class RedisPinStore
 
         """;
 
-    // For each key: lease or empty, ordinal, bucket.
+    // For each key: lease or empty, ordinal, bucket, now.
     private static readonly RedisScript LeaseScript = new(Prelude + Each + """
         local gen, ok = ARGV[4], generation_ok(ARGV[1], ARGV[2])
-        return each(3, function(key, lease, ordinal, bucket)
+        return each(4, function(key, lease, ordinal, bucket, now)
           if not ok then return {7} end
           local v = redis.call('GET', key)
           if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
           local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(bucket), gen = gen, leases = '' }
           if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
+          if v and tonumber(ordinal) > r.pin and #KEYS > 1 then recall_group(key, gen, tonumber(now), 0) end
           r.pin = math.max(r.pin, tonumber(ordinal))
           if lease ~= '' and not string.find(',' .. r.leases .. ',', ',' .. lease .. ',', 1, true) then
             r.leases = r.leases == '' and lease or r.leases .. ',' .. lease
@@ -229,13 +265,14 @@ internal sealed partial class RedisPinStore
         end)
         """);
 
-    // ARGV: 1 replicas, 2 next replica. Returns where an alias points.
+    // ARGV: 1 replicas, 2 next replica, 3 the generation as records name it. Returns where an alias points.
     private static readonly RedisScript EndScript = new(Prelude + """
         local v = redis.call('GET', KEYS[1])
         if not v then return false end
         if string.byte(v) == 65 then return string.sub(v, 2) end
         local r = parse(v)
-        if #live(r.leases, ARGV[1], tonumber(ARGV[2])) == 0 then redis.call('DEL', KEYS[1]); return false end
+        if #live(r.leases, ARGV[1], tonumber(ARGV[2])) == 0
+          and not is_under_group(KEYS[1], ARGV[3], r.bucket, ARGV[1], tonumber(ARGV[2])) then redis.call('DEL', KEYS[1]); return false end
         r.kind = 'E'
         put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
         return false
@@ -252,9 +289,47 @@ internal sealed partial class RedisPinStore
           for other in string.gmatch(r.leases, '[^,]+') do
             if other ~= lease then left[#left + 1] = other end
           end
-          if r.kind == 'E' and #left == 0 then redis.call('DEL', key); return false end
+          if r.kind == 'E' and #left == 0 and not is_under_group(key, ARGV[4], r.bucket, '', 0) then
+            redis.call('DEL', key)
+            return false
+          end
           r.leases = table.concat(left, ',')
           redis.call('SET', key, text(r), 'KEEPTTL')
+          return false
+        end)
+        """);
+
+    // ARGV behind the first four: 5 now, 6 max wait, 7 replicas, 8 next replica; then for each group: lease, 1 to take
+    // it. Returns 1 for each that is held now with nobody waiting for its end.
+    private static readonly RedisScript HoldGroupScript = new(Prelude + Each + """
+        local gen, ok, now, wait = ARGV[4], generation_ok(ARGV[1], ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
+        return each(2, function(group, own, take)
+          if not ok then return 0 end
+          local g = read_group(group, gen)
+          if g.since and now - g.since < wait then return 0 end
+          local leases = live(g.leases, ARGV[7], tonumber(ARGV[8]))
+          for _, lease in ipairs(leases) do
+            if lease == own then return 1 end
+          end
+          if take ~= '1' then return 0 end
+          leases[#leases + 1] = own
+          redis.call('SET', group, group_text({ leases = table.concat(leases, ',') }, gen), 'PX', ARGV[3])
+          return 1
+        end, 9)
+        """);
+
+    // For each group: lease.
+    private static readonly RedisScript ReleaseGroupScript = new(Prelude + Each + """
+        return each(1, function(group, own)
+          local v = redis.call('GET', group)
+          if not v then return false end
+          local gen, since, leases = string.match(v, '^(%d+):(%d*):(.*)$')
+          local left = {}
+          for lease in string.gmatch(leases, '[^,]+') do
+            if lease ~= own then left[#left + 1] = lease end
+          end
+          if #left == 0 and since == '' then redis.call('DEL', group); return false end
+          redis.call('SET', group, gen .. ':' .. since .. ':' .. table.concat(left, ','), 'KEEPTTL')
           return false
         end)
         """);

@@ -35,7 +35,7 @@ internal sealed partial class RedisPinStore
     {
         StoreWriteKind.Release or StoreWriteKind.Refresh =>
             next.Kind is StoreWriteKind.Release or StoreWriteKind.Refresh,
-        StoreWriteKind.Record => next.Kind == StoreWriteKind.Record,
+        StoreWriteKind.Record or StoreWriteKind.ReleaseGroup => next.Kind == first.Kind,
         _ => false,
     };
 
@@ -51,6 +51,9 @@ internal sealed partial class RedisPinStore
                 break;
             case StoreWriteKind.Release:
                 await ReleaseAsync(shared, writes);
+                break;
+            case StoreWriteKind.ReleaseGroup:
+                await ReleaseGroupsAsync(shared, writes);
                 break;
             case StoreWriteKind.Link:
                 ThrowIf(!await LinkAsync("write", shared, writes[0]));
@@ -74,7 +77,7 @@ internal sealed partial class RedisPinStore
 
     private async Task RecordAsync(ArgumentCache shared, StoreWrite[] writes)
     {
-        var replies = await WriteAsync("write", LeaseScript, shared, writes, w => ["", w.Ordinal, w.Bucket]);
+        var replies = await WriteAsync("write", LeaseScript, shared, writes, w => ["", w.Ordinal, w.Bucket, Now]);
         ThrowIf(replies.Any(r => Read(r).Outcome == ClaimOutcome.StaleGeneration));
     }
 
@@ -112,7 +115,7 @@ internal sealed partial class RedisPinStore
     {
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            var target = await RunAsync("write", EndScript, [Key(key)], [shared.Replicas, shared.NextReplica]);
+            var target = await RunAsync("write", EndScript, Keys(key), [shared.Replicas, shared.NextReplica, shared.Code]);
             if (target.IsNull)
                 return;
             key = SessionKey.Read((byte[])target!);
@@ -128,8 +131,8 @@ internal sealed partial class RedisPinStore
 
     private async Task<RedisResult[]> WriteAsync(
         string operation, RedisScript script, ArgumentCache shared, StoreWrite[] writes,
-        Func<StoreWrite, RedisValue[]> own) =>
+        Func<StoreWrite, RedisValue[]> own, Func<SessionKey, RedisKey>? keyOf = null) =>
         (RedisResult[])(await RunAsync(
-            operation, script, Keys(Array.ConvertAll(writes, w => w.Key)),
+            operation, script, Keys(keyOf ?? Key, Array.ConvertAll(writes, w => w.Key)),
             [shared.Generation, shared.RunIds, shared.Ttl, shared.Code, .. writes.SelectMany(own)]))!;
 }

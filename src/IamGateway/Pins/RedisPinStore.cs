@@ -32,7 +32,7 @@ internal sealed partial class RedisPinStore : IPinStore
     {
         var shared = Arguments(terms);
         RedisValue[] values =
-            [shared.Generation, shared.RunIds, shared.Ttl, shared.Code, lease?.ToString() ?? "", ordinal, bucket];
+            [shared.Generation, shared.RunIds, shared.Ttl, shared.Code, lease?.ToString() ?? "", ordinal, bucket, Now];
         return Read(((RedisResult[])(await RunAsync("lease", LeaseScript, Keys(key), values))!)[0]);
     }
 
@@ -51,9 +51,10 @@ internal sealed partial class RedisPinStore : IPinStore
             }
 
             var kept = bytes[0] is (byte)'N' or (byte)'2' ? _arguments?.Terms.UnknownTtl : _arguments?.Terms.SessionTtl;
-            return Parse(
+            var record = Parse(
                 name, System.Text.Encoding.ASCII.GetString(bytes),
                 (kept ?? TimeSpan.Zero) - (value.Expiry ?? TimeSpan.Zero));
+            return record with { Leases = record.Leases + await GroupLeasesAsync(record) };
         }
 
         return null;
@@ -107,14 +108,18 @@ internal sealed partial class RedisPinStore : IPinStore
         };
     }
 
+    private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private RedisKey[] Keys(params ReadOnlySpan<SessionKey> all) => Keys(Key, all);
+
     // The marker is the second one, if there is one.
-    private RedisKey[] Keys(params ReadOnlySpan<SessionKey> all)
+    private RedisKey[] Keys(Func<SessionKey, RedisKey> keyOf, ReadOnlySpan<SessionKey> all)
     {
         var marker = _marker?.Length ?? 0;
         var keys = new RedisKey[all.Length + marker];
         _marker?.CopyTo(keys, 1);
         for (var i = 0; i < all.Length; i++)
-            keys[i == 0 ? 0 : i + marker] = Key(all[i]);
+            keys[i == 0 ? 0 : i + marker] = keyOf(all[i]);
         return keys;
     }
 

@@ -203,11 +203,12 @@ internal sealed partial class SessionRouter
             var forced = older != 0 && !view.IsClosing && !request.Instances.Has(view.VersionOf(older));
             var must = view.IsClosing || reach > older || forced && usableNewest;
             var lease = request.LeaseOf(replica.Id);
+            var standing = leases.Standing(view, root);
             var reply = await ClaimAsync(
                 request, view.Terms,
                 new ClaimRequest(
                     root, lease, Draw(), must && older != 0, usableNewest || view.IsClosing, isHold,
-                    leases.LetGo(root) ?? request.FormerLease));
+                    (must || !leases.HasGroups ? leases.LetGo(root) : null) ?? request.FormerLease));
             if (IsAhead(view, reply))
             {
                 // An instance was seen to serve it there already; nobody sends to a version that is not active.
@@ -242,7 +243,7 @@ internal sealed partial class SessionRouter
                     continue;
             }
 
-            Learn(request, view, name, root, reply);
+            Learn(request, view, name, root, reply, standing);
             return (reply, forced);
         }
     }
@@ -289,7 +290,8 @@ internal sealed partial class SessionRouter
         return true;
     }
 
-    private void Learn(GatewayRequest request, RoutingView view, SessionKey name, SessionKey root, ClaimReply reply)
+    private void Learn(
+        GatewayRequest request, RoutingView view, SessionKey name, SessionKey root, ClaimReply reply, int standing)
     {
         request.Root ??= root;
         var final = reply.Outcome != ClaimOutcome.Leased && view.Final == reply.Pin ? view.Final : 0;
@@ -316,8 +318,13 @@ internal sealed partial class SessionRouter
 
         // The claim has written the record, which extends it.
         var isExtended = name == root && reply.Outcome is (ClaimOutcome.Leased or ClaimOutcome.Raised);
+        var stays = reply.Pin == view.Leased && MayStay(view, reply);
         view.Names.Set(
-            name, new NameCache.Entry(root, final, isExtended ? time.GetTimestamp() : known.ExtendedAt));
+            name,
+            new NameCache.Entry(
+                root, final, isExtended ? time.GetTimestamp() : known.ExtendedAt, stays ? standing : 0));
+        if (stays && standing == 0)
+            leases.Want(root);
         for (var i = 0; i < request.HandleCount; i++)
         {
             if (request[i].Key == name)

@@ -57,7 +57,43 @@ internal sealed partial class SessionRouter(
             return ValueTask.CompletedTask;
         }
 
-        return TryShareLease(request, view, known) ? ValueTask.CompletedTask : AskAsync(request, isHold);
+        return TryStay(request, view, known) ? ValueTask.CompletedTask : AskAsync(request, isHold);
+    }
+
+    private bool TryStay(GatewayRequest request, RoutingView view, NameCache.Entry? known) => leases.HasGroups
+        ? known is { Root: { } root, StaysUnder: not 0 } first && TryStay(request, view, first, root)
+        : TryShareLease(request, view, known);
+
+    /// <summary>
+    /// The store has said that its one session stays, and the lease of the group is held as it was then. A name that is
+    /// to be extended is asked for: it may be gone from the store.
+    /// </summary>
+    private bool TryStay(GatewayRequest request, RoutingView view, NameCache.Entry first, SessionKey root)
+    {
+        if (IsDue(request[0], first))
+            return false;
+        for (var i = 1; i < request.HandleCount; i++)
+        {
+            if (Known(view, request[i].Key) is not { } known || known.Root != root || IsDue(request[i], known))
+                return false;
+        }
+
+        if (!leases.TryEnterGroup(view, root, first.StaysUnder, out var lease))
+            return false;
+        if (!request.Instances.Has(view.VersionOf(lease.Ordinal)))
+        {
+            leases.Leave(lease);
+            return false;
+        }
+
+        lock (request)
+        {
+            request.Share(lease);
+            request.Root = root;
+        }
+
+        Send(request, view, lease.Ordinal, Decision.Pinned);
+        return true;
     }
 
     /// <summary>
@@ -227,14 +263,15 @@ internal sealed partial class SessionRouter(
     /// </summary>
     private void Extend(RoutingView view, Handle handle, int stamp, NameCache.Entry? known)
     {
-        var now = time.GetTimestamp();
-        var lifetime = LifetimeOf(handle);
-        var kept = lifetime ?? settings.Options.Store.SessionTtl;
-        if (known is { } entry && time.GetElapsedTime(entry.ExtendedAt, now) < kept / 4)
+        if (known is { } entry && !IsDue(handle, entry))
             return;
-        view.Names.Set(handle.Key, known.GetValueOrDefault() with { ExtendedAt = now });
-        outbox.Add(new StoreWrite(StoreWriteKind.Refresh, handle.Key, Ordinal: stamp, Lifetime: lifetime));
+        view.Names.Set(
+            handle.Key, known.GetValueOrDefault() with { ExtendedAt = time.GetTimestamp(), StaysUnder = 0 });
+        outbox.Add(new StoreWrite(StoreWriteKind.Refresh, handle.Key, Ordinal: stamp, Lifetime: LifetimeOf(handle)));
     }
+
+    private bool IsDue(Handle handle, NameCache.Entry known) =>
+        time.GetElapsedTime(known.ExtendedAt) >= (LifetimeOf(handle) ?? settings.Options.Store.SessionTtl) / 4;
 
     private static NameCache.Entry? Known(RoutingView view, SessionKey name) =>
         view.Names.TryGet(name, out var entry) ? entry : null;

@@ -4,18 +4,20 @@ using IamGateway.Sessions;
 namespace IamGateway.Pins;
 
 /// <summary>
-/// A lease that outlives the request which took it for a moment, so that the next ones of its session need not ask the
-/// store: while it is there nobody raises the pin. The last one under it gives it back.
+/// A lease that outlives the request which took it, so that the next ones of its session, or of all sessions of a group
+/// that stay, need not ask the store: while it is there nobody raises the pin. The last one under it gives it back.
 /// </summary>
 /// <param name="view">The view it was taken under; requests of another one ask anew.</param>
-/// <param name="root">The record that it is on.</param>
+/// <param name="root">The record that it is on, or any of a group.</param>
 /// <param name="id">The lease, named after the request that took it.</param>
 /// <param name="ordinal">The version that the session is at.</param>
 /// <param name="seenAt">Timestamp from before it was asked for.</param>
-internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id, int ordinal, long seenAt)
+/// <param name="group">Its number as a group's lease, the only one of this process with it; 0: it is a session's.</param>
+internal sealed class SharedLease(
+    RoutingView view, SessionKey root, LeaseId id, int ordinal, long seenAt, int group = 0)
 {
     private readonly Lock _lock = new();
-    private int _requests = 1;
+    private int _requests = group == 0 ? 1 : 0;
     private bool _isKept = true;
     private int _unused;
     private long _seenAt = seenAt;
@@ -28,11 +30,25 @@ internal sealed class SharedLease(RoutingView view, SessionKey root, LeaseId id,
 
     public int Ordinal { get; } = ordinal;
 
+    public int Group { get; } = group;
+
+    public long TakenAt { get; } = seenAt;
+
     /// <summary>Timestamp from before the store was last seen to hold it, with nobody waiting for its end.</summary>
     public long SeenAt
     {
         get => Volatile.Read(ref _seenAt);
         set => Volatile.Write(ref _seenAt, value);
+    }
+
+    /// <summary>Requests may still come under it.</summary>
+    public bool IsKept
+    {
+        get
+        {
+            lock (_lock)
+                return _isKept;
+        }
     }
 
     /// <summary>Nothing is under it, and nothing will be.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using IamGateway.Configuration;
+using IamGateway.Forwarding;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 
@@ -10,9 +11,9 @@ namespace IamGateway.Pins;
 /// stay where they are, under one view, and while the store is asked often: where it is not, asking costs nothing, and
 /// a session whose replica dies has to wait for its leases. A lease is kept for a short time, and for another one when
 /// it was used lately and the store, asked for many at once behind the requests, still holds it and nobody waits for
-/// its end.
+/// its end. Where the store has groups of sessions, leases of those are kept instead.
 /// </summary>
-internal sealed class SharedLeases : BackgroundService
+internal sealed partial class SharedLeases : BackgroundService
 {
     private const int ManyClaims = 20;
     private const int MaxBatch = 250;
@@ -28,6 +29,7 @@ internal sealed class SharedLeases : BackgroundService
     private readonly IPinStore _store;
     private readonly StoreOutbox _outbox;
     private readonly Replica _replica;
+    private readonly InFlight _inFlight;
     private readonly TestOnlyOptions _testOnly;
     private readonly TimeProvider _time;
     private volatile bool _hasEnded;
@@ -36,8 +38,11 @@ internal sealed class SharedLeases : BackgroundService
     private bool _isBusy;
 
     public SharedLeases(
-        IPinStore store, StoreOutbox outbox, Replica replica, GatewaySettings settings, TimeProvider time)
+        IPinStore store, StoreOutbox outbox, Replica replica, InFlight inFlight, GatewaySettings settings,
+        TimeProvider time)
     {
+        _inFlight = inFlight;
+        HasGroups = store.HasGroups;
         (_store, _outbox, _replica, _testOnly, _time) = (store, outbox, replica, settings.Options.TestOnly, time);
         KeptFor = settings.Options.TestOnly.LeasesKeptFor ?? TimeFor(settings.Options.Migration.MaxWait);
         _countedSince = time.GetTimestamp();
@@ -71,6 +76,8 @@ internal sealed class SharedLeases : BackgroundService
     /// </summary>
     public LeaseId? LetGo(SessionKey root)
     {
+        if (HasGroups)
+            LetGoGroup(root);
         if (!_kept.TryGetValue(root, out var lease))
             return null;
         GiveBack(lease);
@@ -80,7 +87,7 @@ internal sealed class SharedLeases : BackgroundService
     /// <summary>Keeps a lease that a request holds, if that is worth it; null: it is the request's own.</summary>
     public SharedLease? Keep(RoutingView view, SessionKey root, LeaseId id, int ordinal, long askedAt)
     {
-        if (_hasEnded || KeptFor == TimeSpan.Zero || !IsBusy() || !ReferenceEquals(view, _replica.View))
+        if (HasGroups || _hasEnded || KeptFor == TimeSpan.Zero || !IsBusy() || !ReferenceEquals(view, _replica.View))
             return null;
         var lease = new SharedLease(view, root, id, ordinal, askedAt);
         if (_kept.TryGetValue(root, out var former) && !former.IsOver || !Set(root, former, lease))
@@ -105,8 +112,8 @@ internal sealed class SharedLeases : BackgroundService
             Release(lease);
     }
 
-    private void Release(SharedLease lease) =>
-        _outbox.Add(new StoreWrite(StoreWriteKind.Release, lease.Root, Lease: lease.Id));
+    private void Release(SharedLease lease) => _outbox.Add(new StoreWrite(
+        lease.Group == 0 ? StoreWriteKind.Release : StoreWriteKind.ReleaseGroup, lease.Root, Lease: lease.Id));
 
     // Claims are counted roughly: what is lost between threads does not matter.
     private bool IsBusy()
@@ -132,6 +139,7 @@ internal sealed class SharedLeases : BackgroundService
             {
                 await _wake.WaitAsync(Step, stoppingToken);
                 await LookThroughAsync();
+                await LookThroughGroupsAsync();
                 // Until their release is in the store a claim names them.
                 while (_over.TryPeek(out var next) && _outbox.IsThrough(next.Mark))
                     _kept.TryRemove(KeyValuePair.Create(next.Lease.Root, _over.Dequeue().Lease));
@@ -143,6 +151,7 @@ internal sealed class SharedLeases : BackgroundService
             _hasEnded = true;
             while (_byAge.TryDequeue(out var lease))
                 GiveBack(lease);
+            LetGoGroups();
         }
     }
 

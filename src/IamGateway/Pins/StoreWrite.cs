@@ -19,6 +19,9 @@ internal enum StoreWriteKind
     /// <summary>Give a lease back.</summary>
     Release,
 
+    /// <summary>Give back a lease of a session's group.</summary>
+    ReleaseGroup,
+
     /// <summary>Note on which instance the session lives.</summary>
     Place,
 

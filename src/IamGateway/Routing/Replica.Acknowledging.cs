@@ -199,6 +199,33 @@ internal sealed partial class Replica
     }
 
     /// <summary>
+    /// Puts a lease of its own on the session of a request that is under its group's. True: it is not under that one
+    /// any more, which is to be left for it.
+    /// </summary>
+    public async Task<bool> MoveOutAsync(RoutingView view, GatewayRequest request, SharedLease group)
+    {
+        SessionKey root;
+        LeaseId own;
+        lock (request)
+        {
+            // It is just being sent, or has just ended.
+            if (request.Shared != group || request.Ordinal == 0 || request.Root is not { } record)
+                return false;
+            (root, own) = (record, request.LeaseOf(Id));
+        }
+
+        if (!await LeaseAsync(view, request, own, root))
+            return false;
+        lock (request)
+        {
+            if (request.Ended || request.Shared != group || request.LeaseOf(Id) != own)
+                return false;
+            request.TakeShared();
+            return true;
+        }
+    }
+
+    /// <summary>
     /// Puts the lease on the record that the name leads to. False: the request has ended, or has given its leases back
     /// to be decided anew, which it is under this view or a later one.
     /// </summary>

@@ -14,6 +14,9 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
 {
     public const int Size = 16;
 
+    /// <summary>Into so many groups sessions fall by their names.</summary>
+    public const int Groups = 1024;
+
     private const int MaxOnStack = 256;
 
     /// <summary>The key of a handle's value under one rule; values of different rules never meet.</summary>
@@ -47,6 +50,12 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
         key = new SessionKey(value);
         return true;
     }
+
+    /// <summary>The group of sessions that it belongs to, from 0: its first byte and the last two bits of the second.</summary>
+    public int Group => (int)(uint)(Value >> 120) << 2 | (int)(uint)(Value >> 112) & 3;
+
+    /// <summary>Stands for all sessions of a group.</summary>
+    public static SessionKey OfGroup(int group) => new((UInt128)(group >> 2) << 120 | (UInt128)(group & 3) << 112);
 
     public int CompareTo(SessionKey other) => Value.CompareTo(other.Value);
 

@@ -174,7 +174,7 @@ public sealed class ProtocolRuleTests
         await site.SendAsync(site.B, "/?set=t");
         await site.ActivateAsync();
         await TwoReplicas.SeesAsync(site.B, site.A);
-        await site.SendAsync(site.A, "/", "s");
+        await site.StaysAsync(site.A, "s", "8.2.1");
         var holds = site.SendAsync(site.B, "/?gate=closing", "t");
         await site.Iam.BegunAsync("closing");
         using var retired = await site.A.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);

@@ -78,6 +78,24 @@ internal sealed class TwoReplicas : IAsyncDisposable
         throw new InvalidOperationException($"{path} is refused for ever.");
     }
 
+    /// <summary>Uses a session until its requests do not ask the store any more, as a lease of it is kept.</summary>
+    public async Task StaysAsync(Gateway gateway, string cookie, string version)
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            var claims = await ClaimsAsync(gateway);
+            Assert.Equal(version, await SendAsync(gateway, "/", cookie));
+            if (await ClaimsAsync(gateway) == claims)
+                return;
+            await Task.Delay(50);
+        }
+
+        throw new InvalidOperationException("No lease is kept.");
+    }
+
+    private static Task<double> ClaimsAsync(Gateway gateway) =>
+        gateway.MetricAsync("iamgateway_store_duration_seconds_count{operation=\"claim\"}");
+
     /// <summary>Returns when the headers are there; the body goes on.</summary>
     public async Task<HttpResponseMessage> BeginAsync(Gateway gateway, string path, string? cookie = null)
     {

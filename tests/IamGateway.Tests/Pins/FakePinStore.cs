@@ -55,6 +55,15 @@ internal sealed class FakePinStore : IPinStore
         ? throw new StoreUnavailableException("The test says so.")
         : new([.. leases.Select(Holds)]);
 
+    public bool HasGroups { get; set; }
+
+    /// <summary>Asked for groups it does as this says; null: it is away.</summary>
+    public Func<HeldGroup, bool>? HoldsGroup { get; set; } = _ => true;
+
+    public ValueTask<bool[]> HoldGroupsAsync(ClaimTerms terms, IReadOnlyList<HeldGroup> groups) => HoldsGroup is null
+        ? throw new StoreUnavailableException("The test says so.")
+        : new([.. groups.Select(HoldsGroup)]);
+
     public ValueTask<bool> LinkAsync(
         ClaimTerms terms, SessionKey name, SessionKey root, TimeSpan? lifetime = null) =>
         throw new NotSupportedException();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using IamGateway.Pins;
 using IamGateway.Recording;
 using IamGateway.Sessions;
@@ -16,6 +17,9 @@ internal sealed class HookedPinStore : IPinStore
     public Func<SessionKey, Task>? AfterClaim { get; set; }
 
     public Action<ClaimTerms>? BeforeApply { get; set; }
+
+    /// <summary>The writes it has been given, in their order.</summary>
+    public ConcurrentQueue<StoreWriteKind> Written { get; } = [];
 
     public bool IsAnswering => true;
 
@@ -45,6 +49,8 @@ internal sealed class HookedPinStore : IPinStore
     public ValueTask ApplyAsync(ClaimTerms terms, IReadOnlyList<StoreWrite> writes)
     {
         BeforeApply?.Invoke(terms);
+        foreach (var write in writes)
+            Written.Enqueue(write.Kind);
         return _store.ApplyAsync(terms, writes);
     }
 

@@ -82,7 +82,7 @@ internal sealed class ReplicaRig : IAsyncDisposable
     }
 
     public SharedLeases Leases(TimeProvider time, IPinStore? store = null) =>
-        new(store ?? new FakePinStore(), Outbox, Replica, Settings, time);
+        new(store ?? new FakePinStore(), Outbox, Replica, InFlight, Settings, time);
 
     /// <summary>What this replica reports and reads on a store of reports.</summary>
     public Reporting ReportsOn(IReportStore store, TimeProvider time)

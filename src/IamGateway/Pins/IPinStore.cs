@@ -67,6 +67,9 @@ internal interface IPinStore
     /// <summary>Sessions per instance, by looking at all places; costs time in proportion to them.</summary>
     ValueTask<IReadOnlyDictionary<string, long>> CountPlacesAsync(CancellationToken cancellation);
 
-    /// <summary>Sessions per ordinal, by looking at all entries; costs time in proportion to them.</summary>
+    /// <summary>
+    /// Sessions per ordinal, by looking at all entries; costs time in proportion to them. Those that have ended and
+    /// whose records must stay for a while may be left out.
+    /// </summary>
     ValueTask<IReadOnlyDictionary<int, long>> CountAsync(CancellationToken cancellation);
 }

@@ -64,7 +64,7 @@ internal sealed partial class RedisPinStore
 
     private static void Count(string? head, Dictionary<int, long> counts)
     {
-        if (head is not ['R' or 'E' or 'N' or '1' or '2', .. var rest])
+        if (head is not ['R' or 'N' or '1' or '2', .. var rest])
             return;
         var digits = char.IsAsciiDigit(head[0]) ? 3 : Math.Max(rest.IndexOf(':'), 0);
         if (int.TryParse(rest.AsSpan(0, digits), CultureInfo.InvariantCulture, out var pin))

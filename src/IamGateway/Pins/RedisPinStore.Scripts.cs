@@ -3,13 +3,14 @@ namespace IamGateway.Pins;
 /// <summary>
 /// The scripts. On a Cluster each touches one entry. Else KEYS[2] is the marker of the generation, which only a store
 /// that keeps the routing state on the same server can read, and groups of sessions have entries of their own, see
-/// <see cref="SharedLeases"/>: generation ":" waiting-since ":" leases, each with the cut that it was taken under. An entry is either "A"
-/// and the 16 bytes of the name it points to, or "R" pin ":" bucket ":" generation ":" waiting-since ":" leases ("E"
-/// instead of "R": deleted with its last lease; "N": nobody saw the session begin, and it was not used again yet).
-/// Without leases, when nobody waits, it is a number of 19 digits, which Redis keeps in 32 bytes less: 1 (2 for "N"),
-/// pin (3), bucket (4), generation (11). A record names the generation by its tag, read as a number.
-/// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to be
-/// a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
+/// <see cref="SharedLeases"/>: generation ":" waiting-since ":" leases, each with the cut that it was taken under. An
+/// entry is either "A" and the 16 bytes of the name it points to, or "R" pin ":" bucket ":" generation ":"
+/// waiting-since ":" leases ("E" instead of "R": deleted with its last lease; "N": nobody saw the session begin, and
+/// it was not used again yet). Without leases, when nobody waits, it is a number of 19 digits, which Redis keeps in
+/// 32 bytes less: 1 (2 for "N"), pin (3), bucket (4), generation (11). A record names the generation by its tag, read
+/// as a number.
+/// A key with a "t" behind the name says that names lead through this one, which was not there then: if it comes to
+/// be a name itself it is kept as long as they are. Used only where kinds of names have lifetimes of their own.
 /// </summary>
 internal sealed partial class RedisPinStore
 {
@@ -172,9 +173,9 @@ internal sealed partial class RedisPinStore
         return replies
         """);
 
-    // Writes to KEYS[1] and those behind the generation marker. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the generation
-    // as records name it; then, or behind some more, so many for each key. Returns what one() does for each. What is wrong with one entry
-    // does not keep the others, and fails the call when they are through.
+    // Writes to KEYS[1] and those behind the generation marker. ARGV: 1 generation, 2 run ids, 3 ttl, 4 the
+    // generation as records name it; then, or behind some more, so many for each key. Returns what one() does for
+    // each. What is wrong with one entry does not keep the others, and fails the call when they are through.
     private const string Each = """
         local function each(size, one, behind)
           local replies, failure, first = {}, nil, behind or 5
@@ -272,7 +273,10 @@ internal sealed partial class RedisPinStore
         if string.byte(v) == 65 then return string.sub(v, 2) end
         local r = parse(v)
         if #live(r.leases, ARGV[1], tonumber(ARGV[2])) == 0
-          and not is_under_group(KEYS[1], ARGV[3], r.bucket, ARGV[1], tonumber(ARGV[2])) then redis.call('DEL', KEYS[1]); return false end
+          and not is_under_group(KEYS[1], ARGV[3], r.bucket, ARGV[1], tonumber(ARGV[2])) then
+          redis.call('DEL', KEYS[1])
+          return false
+        end
         r.kind = 'E'
         put(KEYS[1], r, math.max(redis.call('PTTL', KEYS[1]), 1))
         return false

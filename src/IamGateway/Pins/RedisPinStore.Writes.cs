@@ -115,7 +115,8 @@ internal sealed partial class RedisPinStore
     {
         for (var hops = 0; hops < SessionRouter.MaxAliasHops; hops++)
         {
-            var target = await RunAsync("write", EndScript, Keys(key), [shared.Replicas, shared.NextReplica, shared.Code]);
+            var target = await RunAsync(
+                "write", EndScript, Keys(key), [shared.Replicas, shared.NextReplica, shared.Code]);
             if (target.IsNull)
                 return;
             key = SessionKey.Read((byte[])target!);

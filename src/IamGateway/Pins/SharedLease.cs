@@ -12,7 +12,7 @@ namespace IamGateway.Pins;
 /// <param name="id">The lease, named after the request that took it.</param>
 /// <param name="ordinal">The version that the session is at.</param>
 /// <param name="seenAt">Timestamp from before it was asked for.</param>
-/// <param name="group">Its number as a group's lease, the only one of this process with it; 0: it is a session's.</param>
+/// <param name="group">Its number as a group's lease, which no other of this process has; 0: a session's.</param>
 internal sealed class SharedLease(
     RoutingView view, SessionKey root, LeaseId id, int ordinal, long seenAt, int group = 0)
 {

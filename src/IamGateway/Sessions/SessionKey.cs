@@ -51,7 +51,9 @@ internal readonly record struct SessionKey(UInt128 Value) : IComparable<SessionK
         return true;
     }
 
-    /// <summary>The group of sessions that it belongs to, from 0: its first byte and the last two bits of the second.</summary>
+    /// <summary>
+    /// The group of sessions that it belongs to, from 0: its first byte and the last two bits of the second.
+    /// </summary>
     public int Group => (int)(uint)(Value >> 120) << 2 | (int)(uint)(Value >> 112) & 3;
 
     /// <summary>Stands for all sessions of a group.</summary>

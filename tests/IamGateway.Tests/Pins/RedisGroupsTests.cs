@@ -154,6 +154,8 @@ public sealed class RedisGroupsTests(RedisServer server) : IClassFixture<RedisSe
         await _store.ApplyAsync(Some.Rollout, [Some.End(Session)]);
         await _store.ApplyAsync(Some.Rollout, [Some.Release(Session)]);
         Assert.NotNull(await _store.FindAsync(Session));
+        // Else the old version would seem to be in use for as long as the record is kept.
+        Assert.Empty(await _store.CountAsync(TestContext.Current.CancellationToken));
 
         await ReleaseAsync(Of(2, 0));
         await _store.ApplyAsync(Some.Rollout, [Some.End(Session)]);

@@ -36,12 +36,14 @@ internal sealed partial class RedisPinStore
         if (!HasGroups)
             return 0;
         var value = await _redis.RunAsync("find", db => db.StringGetAsync(GroupKey(record.Root)));
-        return value.IsNull ? 0 : ((string)value!).Split(':', 3)[2].Split(',').Count(lease => Covers(lease, record));
+        return ((string?)value)?.Split(':', 3) is [_, _, var leases]
+            ? leases.Split(',').Count(lease => Covers(lease, record))
+            : 0;
     }
 
     private static bool Covers(string lease, SessionRecord record) => lease.Split('.') switch
     {
-        [_, _, var cut] => int.Parse(cut, CultureInfo.InvariantCulture) <= record.Bucket,
+        [_, _, var cut] => int.TryParse(cut, CultureInfo.InvariantCulture, out var from) && from <= record.Bucket,
         [_, _] => true,
         _ => false,
     };

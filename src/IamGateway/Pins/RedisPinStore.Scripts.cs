@@ -304,14 +304,16 @@ internal sealed partial class RedisPinStore
         """);
 
     // ARGV behind the first four: 5 now, 6 max wait, 7 replicas, 8 next replica; then for each group: lease, 1 to take
-    // it. Returns 1 for each that is held now with nobody waiting for its end.
+    // it. Returns 1 for each that is held now with nobody waiting for its end: whoever waited once is waited for by all
+    // who held it then, whatever their clocks say; a moment passes before it is taken anew.
     private static readonly RedisScript HoldGroupScript = new(Prelude + Each + """
         local gen, ok, now, wait = ARGV[4], generation_ok(ARGV[1], ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
         return each(2, function(group, own, take)
           if not ok then return 0 end
-          local g = read_group(group, gen)
-          if g.since and now - g.since < wait then return 0 end
+          local done, g = pcall(read_group, group, gen)
+          if not done then return 0 end
           local leases = live(g.leases, ARGV[7], tonumber(ARGV[8]))
+          if g.since and (take ~= '1' or #leases > 0 or now - g.since < wait) then return 0 end
           for _, lease in ipairs(leases) do
             if lease == own then return 1 end
           end
@@ -328,6 +330,7 @@ internal sealed partial class RedisPinStore
           local v = redis.call('GET', group)
           if not v then return false end
           local gen, since, leases = string.match(v, '^(%d+):(%d*):(.*)$')
+          if not leases then return false end
           local left = {}
           for lease in string.gmatch(leases, '[^,]+') do
             if lease ~= own then left[#left + 1] = lease end

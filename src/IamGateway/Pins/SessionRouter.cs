@@ -271,7 +271,8 @@ internal sealed partial class SessionRouter(
     }
 
     private bool IsDue(Handle handle, NameCache.Entry known) =>
-        time.GetElapsedTime(known.ExtendedAt) >= (LifetimeOf(handle) ?? settings.Options.Store.SessionTtl) / 4;
+        known.ExtendedAt == 0
+        || time.GetElapsedTime(known.ExtendedAt) >= (LifetimeOf(handle) ?? settings.Options.Store.SessionTtl) / 4;
 
     private static NameCache.Entry? Known(RoutingView view, SessionKey name) =>
         view.Names.TryGet(name, out var entry) ? entry : null;

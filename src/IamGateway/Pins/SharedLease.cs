@@ -74,6 +74,16 @@ internal sealed class SharedLease(
         }
     }
 
+    /// <summary>It is kept, and somebody relies on that; false: it is not.</summary>
+    public bool TryUse()
+    {
+        lock (_lock)
+        {
+            _unused = 0;
+            return _isKept;
+        }
+    }
+
     /// <summary>It is kept, and since a request came under it this was asked so many times at most.</summary>
     public bool WasUsed(int times)
     {

@@ -1,4 +1,5 @@
 using IamGateway.Configuration;
+using IamGateway.Forwarding;
 using IamGateway.Routing;
 using IamGateway.Sessions;
 
@@ -14,6 +15,7 @@ internal sealed partial class SharedLeases
 {
     // A group that is lost costs each of its sessions a question, one that is kept a hundredth of one in each second.
     private const int UnusedTimesOfGroup = 20;
+    private const int MaxMoved = 100;
     private readonly SharedLease?[] _groups = new SharedLease?[SessionKey.Groups];
     private readonly bool[] _isWanted = new bool[SessionKey.Groups];
     private readonly List<SharedLease> _leaving = [];
@@ -28,7 +30,9 @@ internal sealed partial class SharedLeases
     /// it answers with that lease in it.
     /// </summary>
     public int Standing(RoutingView view, SessionKey root) =>
-        Volatile.Read(ref _groups[root.Group]) is { } lease && ReferenceEquals(lease.View, view) ? lease.Group : 0;
+        Volatile.Read(ref _groups[root.Group]) is { } lease && ReferenceEquals(lease.View, view) && lease.TryUse()
+            ? lease.Group
+            : 0;
 
     /// <summary>A session of the group stays where it is; it is worth a lease if such are asked for often.</summary>
     public void Want(SessionKey root)
@@ -50,13 +54,15 @@ internal sealed partial class SharedLeases
             GiveBack(lease);
     }
 
-    private void LetGoGroups()
+    private async Task LeaveGroupsAsync()
     {
-        foreach (var lease in _groups)
+        for (var i = 0; i < _groups.Length; i++)
         {
-            if (lease is not null)
-                GiveBack(lease);
+            if (_groups[i] is not null)
+                EndGroup(i);
         }
+
+        await MoveOutAsync();
     }
 
     private async Task LookThroughGroupsAsync()
@@ -111,10 +117,12 @@ internal sealed partial class SharedLeases
     {
         var askedAt = _time.GetTimestamp();
         var areHeld = new bool[leases.Length];
+        var hasAnswered = false;
         try
         {
             areHeld = await _store.HoldGroupsAsync(
                 view.Terms, Array.ConvertAll(leases, l => new HeldGroup(l.Root, l.Id, !IsOurs(l))));
+            hasAnswered = true;
         }
         catch (StoreUnavailableException)
         {
@@ -134,7 +142,7 @@ internal sealed partial class SharedLeases
             {
                 EndGroup(leases[i].Root.Group);
             }
-            else
+            else if (!hasAnswered)
             {
                 // The store may have taken it and not have said so, and may do so yet.
                 GiveBack(leases[i]);
@@ -161,21 +169,24 @@ internal sealed partial class SharedLeases
         if (_leaving.Count == 0)
             return;
         var view = _replica.View;
-        foreach (var request in _inFlight.Snapshot())
+        // Those of an earlier generation the acknowledgement of the present one waits for.
+        if (!_replica.HasAcknowledgedGeneration(view))
+            return;
+        var left = _leaving.Where(l => l.View.Terms.Generation == view.Terms.Generation).ToHashSet();
+        foreach (var some in _inFlight.Snapshot().Where(r => r.Shared is { } l && left.Contains(l)).Chunk(MaxMoved))
+            await Task.WhenAll(some.Select(r => MoveOutAsync(view, r)));
+    }
+
+    private async Task MoveOutAsync(RoutingView view, GatewayRequest request)
+    {
+        try
         {
-            // Those of an earlier generation the acknowledgement of the present one waits for.
-            if (request.Shared is not { Group: > 0 } lease || !_leaving.Contains(lease)
-                || lease.View.Terms.Generation != view.Terms.Generation || !_replica.HasAcknowledgedGeneration(view))
-                continue;
-            try
-            {
-                if (await _replica.MoveOutAsync(view, request, lease))
-                    Leave(lease);
-            }
-            catch (StoreUnavailableException)
-            {
-                return;
-            }
+            if (request.Shared is { } lease && await _replica.MoveOutAsync(view, request, lease))
+                Leave(lease);
+        }
+        catch (StoreUnavailableException)
+        {
+            // It is tried again.
         }
     }
 }

@@ -151,7 +151,7 @@ internal sealed partial class SharedLeases : BackgroundService
             _hasEnded = true;
             while (_byAge.TryDequeue(out var lease))
                 GiveBack(lease);
-            LetGoGroups();
+            await LeaveGroupsAsync();
         }
     }
 

@@ -59,6 +59,34 @@ public sealed class GroupLeasesTests : IAsyncLifetime
         Assert.False(_leases.TryEnterGroup(View, SessionKey.OfGroup(3), number, out _));
     }
 
+    // Many sessions come seldom each: that the store is asked under it counts as well.
+    [Fact]
+    public async Task Standing_Asked_KeepsItOn()
+    {
+        var number = await HoldAsync();
+
+        for (var i = 0; i < 30; i++)
+        {
+            Assert.Equal(number, _leases.Standing(View, Session));
+            _time.Advance(_leases.KeptFor * 3 / 4);
+            await TickAsync();
+        }
+
+        Assert.Equal(number, _leases.Standing(View, Session));
+    }
+
+    [Fact]
+    public async Task TheGatewayStops_ARequestGoesOn_GetsALeaseOfItsOwn()
+    {
+        var request = Enter(await HoldAsync());
+
+        await _leases.StopAsync(TestContext.Current.CancellationToken);
+
+        await UntilAsync(() => Releases == 1);
+        Assert.Equal(1, await _pins.LeasesAsync(Session));
+        Assert.Null(request.Shared);
+    }
+
     [Fact]
     public async Task TryEnter_TheGatewayStops_IsGivenBack()
     {
@@ -78,7 +106,7 @@ public sealed class GroupLeasesTests : IAsyncLifetime
         _store.HoldsGroup = _ => false;
 
         _time.Advance(_leases.KeptFor * 3 / 4);
-        await UntilAsync(() => !_leases.TryEnterGroup(View, Session, number, out _));
+        await UntilAsync(() => !EntersAndLeaves(number));
         await UntilAsync(() => Releases == 1);
 
         _store.HoldsGroup = _ => true;
@@ -95,7 +123,7 @@ public sealed class GroupLeasesTests : IAsyncLifetime
 
         _time.Advance(_leases.KeptFor * 3 / 4);
 
-        await UntilAsync(() => !_leases.TryEnterGroup(View, Session, number, out _));
+        await UntilAsync(() => !EntersAndLeaves(number));
     }
 
     [Fact]
@@ -228,6 +256,14 @@ public sealed class GroupLeasesTests : IAsyncLifetime
         }
 
         return request;
+    }
+
+    private bool EntersAndLeaves(int number)
+    {
+        if (!_leases.TryEnterGroup(View, Session, number, out var lease))
+            return false;
+        _leases.Leave(lease);
+        return true;
     }
 
     private void End(GatewayRequest request)

@@ -112,6 +112,32 @@ public sealed class RedisGroupsTests(RedisServer server) : IClassFixture<RedisSe
         Assert.True(await HoldAsync(Of(1, 0)));
     }
 
+    // Clocks differ, and a replica may have been paused: what was called back is not held again.
+    [Fact]
+    public async Task Hold_SomebodyWaitedLongAgo_TheOneOfThatTimeIsHeldNoMoreAndNoOtherBeforeItIsGivenBack()
+    {
+        Assert.True(await HoldAsync(Of(2, 0)));
+        await ClaimAsync(Some.All, must: true);
+        _time.Advance(10 * Some.All.MaxWait);
+
+        Assert.False(await HoldAsync(Of(1, 0)));
+        Assert.False(await HoldAsync(Of(2, 0), isNew: false));
+        await ReleaseAsync(Of(2, 0));
+        Assert.True(await HoldAsync(Of(1, 0)));
+    }
+
+    [Fact]
+    public async Task Hold_OneEntryIsSpoilt_TheOthersAreHeld()
+    {
+        var other = SessionKey.OfGroup(5);
+        await _redis.Database.ListLeftPushAsync($"{_redis.KeyPrefix}:g\u0001\u0001", "spoilt");
+
+        var areHeld = await _store.HoldGroupsAsync(
+            Some.Rollout, [new HeldGroup(other, Of(2, 0), true), new HeldGroup(Session, Of(2, 0), true)]);
+
+        Assert.Equal([false, true], areHeld);
+    }
+
     [Fact]
     public async Task Hold_OnlyLookedAt_TakesNothing()
     {

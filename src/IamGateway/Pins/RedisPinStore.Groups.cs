@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using IamGateway.Sessions;
 using StackExchange.Redis;
 
@@ -23,12 +22,12 @@ internal sealed partial class RedisPinStore
             .. groups.SelectMany(g => (RedisValue[])[g.Lease.ToString(), g.IsNew]),
         ];
         var replies = (RedisResult[])(await RunAsync(
-            "renew", HoldGroupScript, Keys(GroupKey, [.. groups.Select(g => g.Group)]), values))!;
+            "renew", HoldGroupScript, Keys([.. groups.Select(g => g.Group)], ofGroups: true), values))!;
         return Array.ConvertAll(replies, r => (int)r == 1);
     }
 
     private async Task ReleaseGroupsAsync(ArgumentCache shared, StoreWrite[] writes) =>
-        await WriteAsync("release", ReleaseGroupScript, shared, writes, w => [w.Lease.ToString()], GroupKey);
+        await WriteAsync("release", ReleaseGroupScript, shared, writes, w => [w.Lease.ToString()], ofGroups: true);
 
     /// <summary>How many leases of its group cover a session.</summary>
     private async ValueTask<int> GroupLeasesAsync(SessionRecord record)

@@ -44,6 +44,13 @@ internal sealed partial class RedisPinStore
           end
           return out
         end
+        local function without(leases, own)
+          local left = {}
+          for lease in string.gmatch(leases, '[^,]+') do
+            if lease ~= own then left[#left + 1] = lease end
+          end
+          return table.concat(left, ',')
+        end
         local function extend(key, ttl)
           if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
         end
@@ -54,15 +61,16 @@ internal sealed partial class RedisPinStore
           local one, two = string.byte(key, -16, -15)
           return string.sub(key, 1, -17) .. 'g' .. string.char(one, two % 4)
         end
+        -- What is under a group's key of this generation, or of any.
         local function read_group(key, gen)
           local v = redis.call('GET', key)
           if v then
             local of, since, leases = string.match(v, '^(%d+):(%d*):(.*)$')
-            if of == gen then return { since = tonumber(since), leases = leases } end
+            if of and of == (gen or of) then return { gen = of, since = tonumber(since), leases = leases } end
           end
-          return { leases = '' }
+          return { gen = gen, leases = '' }
         end
-        local function group_text(g, gen) return gen .. ':' .. (g.since or '') .. ':' .. g.leases end
+        local function group_text(g) return g.gen .. ':' .. (g.since or '') .. ':' .. g.leases end
         -- A lease of the group may have requests of a session with this bucket under it.
         local function is_under_group(key, gen, bucket, replicas, next)
           if #KEYS == 1 then return false end
@@ -73,11 +81,12 @@ internal sealed partial class RedisPinStore
         end
         -- Who holds a lease of the group sees that somebody waits, and lets it go.
         local function recall_group(key, gen, now, again)
+          if #KEYS == 1 then return end
           local group = group_of(key)
           local g = read_group(group, gen)
           if g.leases ~= '' and now - (g.since or 0) >= again then
             g.since = now
-            redis.call('SET', group, group_text(g, gen), 'KEEPTTL')
+            redis.call('SET', group, group_text(g), 'KEEPTTL')
           end
         end
 
@@ -202,7 +211,7 @@ internal sealed partial class RedisPinStore
           if v and string.byte(v) == 65 then return {1, string.sub(v, 2)} end
           local r = v and parse(v) or { kind = 'R', pin = 0, bucket = tonumber(bucket), gen = gen, leases = '' }
           if r.gen ~= gen then r.leases = ''; r.gen = gen; r.since = nil end
-          if v and tonumber(ordinal) > r.pin and #KEYS > 1 then recall_group(key, gen, tonumber(now), 0) end
+          if v and tonumber(ordinal) > r.pin then recall_group(key, gen, tonumber(now), 0) end
           r.pin = math.max(r.pin, tonumber(ordinal))
           if lease ~= '' and not string.find(',' .. r.leases .. ',', ',' .. lease .. ',', 1, true) then
             r.leases = r.leases == '' and lease or r.leases .. ',' .. lease
@@ -289,15 +298,11 @@ internal sealed partial class RedisPinStore
           if not v or string.byte(v) < 65 then return false end
           if string.byte(v) == 65 then return string.sub(v, 2) end
           local r = parse(v)
-          local left = {}
-          for other in string.gmatch(r.leases, '[^,]+') do
-            if other ~= lease then left[#left + 1] = other end
-          end
-          if r.kind == 'E' and #left == 0 and not is_under_group(key, ARGV[4], r.bucket, '', 0) then
+          r.leases = without(r.leases, lease)
+          if r.kind == 'E' and r.leases == '' and not is_under_group(key, ARGV[4], r.bucket, '', 0) then
             redis.call('DEL', key)
             return false
           end
-          r.leases = table.concat(left, ',')
           redis.call('SET', key, text(r), 'KEEPTTL')
           return false
         end)
@@ -319,7 +324,7 @@ internal sealed partial class RedisPinStore
           end
           if take ~= '1' then return 0 end
           leases[#leases + 1] = own
-          redis.call('SET', group, group_text({ leases = table.concat(leases, ',') }, gen), 'PX', ARGV[3])
+          redis.call('SET', group, group_text({ gen = gen, leases = table.concat(leases, ',') }), 'PX', ARGV[3])
           return 1
         end, 9)
         """);
@@ -327,16 +332,11 @@ internal sealed partial class RedisPinStore
     // For each group: lease.
     private static readonly RedisScript ReleaseGroupScript = new(Prelude + Each + """
         return each(1, function(group, own)
-          local v = redis.call('GET', group)
-          if not v then return false end
-          local gen, since, leases = string.match(v, '^(%d+):(%d*):(.*)$')
-          if not leases then return false end
-          local left = {}
-          for lease in string.gmatch(leases, '[^,]+') do
-            if lease ~= own then left[#left + 1] = lease end
-          end
-          if #left == 0 and since == '' then redis.call('DEL', group); return false end
-          redis.call('SET', group, gen .. ':' .. since .. ':' .. table.concat(left, ','), 'KEEPTTL')
+          local g = read_group(group)
+          if not g.gen then return false end
+          g.leases = without(g.leases, own)
+          if g.leases == '' and not g.since then redis.call('DEL', group)
+          else redis.call('SET', group, group_text(g), 'KEEPTTL') end
           return false
         end)
         """);

@@ -132,8 +132,8 @@ internal sealed partial class RedisPinStore
 
     private async Task<RedisResult[]> WriteAsync(
         string operation, RedisScript script, ArgumentCache shared, StoreWrite[] writes,
-        Func<StoreWrite, RedisValue[]> own, Func<SessionKey, RedisKey>? keyOf = null) =>
+        Func<StoreWrite, RedisValue[]> own, bool ofGroups = false) =>
         (RedisResult[])(await RunAsync(
-            operation, script, Keys(keyOf ?? Key, Array.ConvertAll(writes, w => w.Key)),
+            operation, script, Keys(Array.ConvertAll(writes, w => w.Key), ofGroups),
             [shared.Generation, shared.RunIds, shared.Ttl, shared.Code, .. writes.SelectMany(own)]))!;
 }

@@ -110,16 +110,16 @@ internal sealed partial class RedisPinStore : IPinStore
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private RedisKey[] Keys(params ReadOnlySpan<SessionKey> all) => Keys(Key, all);
+    private RedisKey[] Keys(params ReadOnlySpan<SessionKey> all) => Keys(all, ofGroups: false);
 
     // The marker is the second one, if there is one.
-    private RedisKey[] Keys(Func<SessionKey, RedisKey> keyOf, ReadOnlySpan<SessionKey> all)
+    private RedisKey[] Keys(ReadOnlySpan<SessionKey> all, bool ofGroups)
     {
         var marker = _marker?.Length ?? 0;
         var keys = new RedisKey[all.Length + marker];
         _marker?.CopyTo(keys, 1);
         for (var i = 0; i < all.Length; i++)
-            keys[i == 0 ? 0 : i + marker] = keyOf(all[i]);
+            keys[i == 0 ? 0 : i + marker] = ofGroups ? GroupKey(all[i]) : Key(all[i]);
         return keys;
     }
 

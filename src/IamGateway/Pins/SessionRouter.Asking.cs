@@ -150,8 +150,7 @@ internal sealed partial class SessionRouter
 
     /// <summary>The session stays where it is for as long as the state does, and nobody waits for it.</summary>
     private static bool MayStay(RoutingView view, ClaimReply reply) =>
-        reply is { Outcome: ClaimOutcome.Leased, IsAwaited: false }
-        && (view.Terms.RaiseTo <= reply.Pin || reply.Bucket >= view.Terms.Cut);
+        reply is { Outcome: ClaimOutcome.Leased, IsAwaited: false } && reply.Bucket >= view.StayFrom(reply.Pin);
 
     // The lease of a request of one session may serve the next ones, too.
     private void Keep(GatewayRequest request, long askedAt)

@@ -78,22 +78,8 @@ internal sealed partial class SessionRouter(
                 return false;
         }
 
-        if (!leases.TryEnterGroup(view, root, first.StaysUnder, out var lease))
-            return false;
-        if (!request.Instances.Has(view.VersionOf(lease.Ordinal)))
-        {
-            leases.Leave(lease);
-            return false;
-        }
-
-        lock (request)
-        {
-            request.Share(lease);
-            request.Root = root;
-        }
-
-        Send(request, view, lease.Ordinal, Decision.Pinned);
-        return true;
+        return leases.TryEnterGroup(view, root, first.StaysUnder, out var lease)
+            && TrySendUnder(request, view, root, lease);
     }
 
     /// <summary>
@@ -109,8 +95,15 @@ internal sealed partial class SessionRouter(
                 return false;
         }
 
-        if (!leases.TryEnter(view, root, out var lease))
+        if (!leases.TryEnter(view, root, out var lease) || !TrySendUnder(request, view, root, lease))
             return false;
+        Extend(view, request, 0, first);
+        return true;
+    }
+
+    /// <summary>Sends a request under a lease that it has entered; false: it has left it again.</summary>
+    private bool TrySendUnder(GatewayRequest request, RoutingView view, SessionKey root, SharedLease lease)
+    {
         if (!request.Instances.Has(view.VersionOf(lease.Ordinal)))
         {
             leases.Leave(lease);
@@ -118,9 +111,11 @@ internal sealed partial class SessionRouter(
         }
 
         lock (request)
+        {
             request.Share(lease);
-        request.Root = root;
-        Extend(view, request, 0, first);
+            request.Root = root;
+        }
+
         Send(request, view, lease.Ordinal, Decision.Pinned);
         return true;
     }

@@ -73,12 +73,13 @@ internal sealed partial class SharedLeases
             Release(_doubtful.Dequeue());
         await MoveOutAsync();
         var view = _replica.View;
+        var mayHold = MayHold(view);
         List<SharedLease> held = [];
         for (var i = 0; i < _groups.Length; i++)
         {
             if (_groups[i] is not { } lease)
             {
-                if (MayHold(view) && _isWanted[i])
+                if (mayHold && _isWanted[i])
                     held.Add(NewOf(view, i));
                 _isWanted[i] = false;
             }
@@ -109,20 +110,18 @@ internal sealed partial class SharedLeases
     {
         var number = ++_lastNumber;
         return new SharedLease(
-            view, SessionKey.OfGroup(group), new LeaseId(_replica.Id, number, view.StayFrom), view.Leased,
+            view, SessionKey.OfGroup(group), new LeaseId(_replica.Id, number, view.StayFrom(view.Leased)), view.Leased,
             _time.GetTimestamp(), number);
     }
 
     private async Task HoldAsync(RoutingView view, SharedLease[] leases)
     {
         var askedAt = _time.GetTimestamp();
-        var areHeld = new bool[leases.Length];
-        var hasAnswered = false;
+        bool[]? areHeld = null;
         try
         {
             areHeld = await _store.HoldGroupsAsync(
                 view.Terms, Array.ConvertAll(leases, l => new HeldGroup(l.Root, l.Id, !IsOurs(l))));
-            hasAnswered = true;
         }
         catch (StoreUnavailableException)
         {
@@ -131,7 +130,7 @@ internal sealed partial class SharedLeases
 
         for (var i = 0; i < leases.Length; i++)
         {
-            if (areHeld[i])
+            if (areHeld?[i] == true)
             {
                 leases[i].SeenAt = askedAt;
                 Volatile.Write(ref _groups[leases[i].Root.Group], leases[i]);
@@ -142,7 +141,7 @@ internal sealed partial class SharedLeases
             {
                 EndGroup(leases[i].Root.Group);
             }
-            else if (!hasAnswered)
+            else if (areHeld is null)
             {
                 // The store may have taken it and not have said so, and may do so yet.
                 GiveBack(leases[i]);

@@ -100,8 +100,10 @@ internal sealed class RoutingView
     /// <summary>Ordinal of the version whose requests need leases, or 0.</summary>
     public int Leased => Older != 0 ? Older : Final == 0 ? Newest : 0;
 
-    /// <summary>Sessions of it stay there from this bucket on, as long as this state lasts.</summary>
-    public int StayFrom => Terms.RaiseTo > Leased ? Terms.Cut : 0;
+    /// <summary>
+    /// Sessions pinned to this ordinal stay there from this bucket on, as long as this state lasts.
+    /// </summary>
+    public int StayFrom(int ordinal) => Terms.RaiseTo > ordinal ? Terms.Cut : 0;
 
     /// <summary>Highest ordinal in play; below it a request needs a lease.</summary>
     public int Top { get; }

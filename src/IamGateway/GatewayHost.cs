@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using IamGateway.Admin;
@@ -23,14 +24,17 @@ internal static class GatewayHost
     public const string DefaultProxyUrl = "http://*:8080";
     public const string DefaultAdminUrl = "http://localhost:8081";
 
-    // What a socket brings is handled on the thread that waits for it, and not handed to the thread pool first. The
-    // runtime reads it with the first socket.
+    // What a socket brings is handled on the thread that waits for it, and not handed to the thread pool first. Such a
+    // thread serves its sockets one after the other, so there are two of them a processor: with one, what belongs to a
+    // thread that has just lost its processor would wait beside a processor that is free. The runtime reads both with
+    // the first socket.
     private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+    private const string SocketThreads = "DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT";
 
     public static async Task<int> RunAsync(string[] args)
     {
-        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
-            Environment.SetEnvironmentVariable(InlineCompletions, "1");
+        SetUnlessSet(InlineCompletions, "1");
+        SetUnlessSet(SocketThreads, (2 * Environment.ProcessorCount).ToString(CultureInfo.InvariantCulture));
         var problems = new ConfigurationProblems();
         await using var gateway = await StartAsync(args, problems, TimeProvider.System);
         if (gateway is null)
@@ -43,6 +47,12 @@ internal static class GatewayHost
         gateway.PrintDemo();
         await gateway.WaitForShutdownAsync();
         return Environment.ExitCode;
+    }
+
+    private static void SetUnlessSet(string variable, string value)
+    {
+        if (Environment.GetEnvironmentVariable(variable) is null)
+            Environment.SetEnvironmentVariable(variable, value);
     }
 
     /// <summary>

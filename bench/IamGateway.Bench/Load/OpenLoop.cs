@@ -17,6 +17,7 @@ internal sealed partial class OpenLoop(int[] ports, Load load, string sessionFil
 
     public async Task<Outcome> RunAsync(TimeSpan time)
     {
+        _errors = 0;
         var perConnection = (int)(perSecond * time.TotalSeconds / connections);
         var at = Turn.Of(sessionFile);
         Turn.Went(sessionFile, (long)perConnection * connections);

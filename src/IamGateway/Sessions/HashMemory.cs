@@ -1,14 +1,17 @@
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// Hashes by fingerprints, without locks and without a place of its own for each: two may hold it, and a later one
+/// Hashes by fingerprints, without locks and without a place of its own for each: four may hold it, and a later one
 /// takes the place of a former one. Has more places when too few of those that are looked for are there. What was
 /// hashed is not kept.
 /// </summary>
-/// <param name="least">The number of places at first, a power of two and not one.</param>
+/// <param name="least">The number of places at first, a power of two, at least four.</param>
 /// <param name="most">The number of places that it may come to, a power of two.</param>
 internal sealed class HashMemory(int least, int most)
 {
+    // With two, a fifth of as many hashes as there are pairs would take each other's places again and again.
+    private const int Ways = 4;
+
     // Looks at one fingerprint of so many are counted, and after so many of them it is seen whether places suffice.
     private const int Sampled = 64;
     private const int Enough = 1024;
@@ -24,12 +27,17 @@ internal sealed class HashMemory(int least, int most)
     {
         var places = Volatile.Read(ref _places);
         var number = NumberOf(fingerprint, places);
-        if (!TryGet(ref places[number], fingerprint, out hash)
-            && !TryGet(ref places[number ^ 1], fingerprint, out hash))
-            return false;
-        if (IsSampled(fingerprint))
-            Interlocked.Increment(ref _looks);
-        return true;
+        for (var way = 0; way < Ways; way++)
+        {
+            if (!TryGet(ref places[number ^ way], fingerprint, out hash))
+                continue;
+            if (IsSampled(fingerprint))
+                Interlocked.Increment(ref _looks);
+            return true;
+        }
+
+        hash = default;
+        return false;
     }
 
     private static bool TryGet(ref Place place, UInt128 fingerprint, out UInt128 hash)
@@ -47,9 +55,10 @@ internal sealed class HashMemory(int least, int most)
             CountMiss();
         var places = Volatile.Read(ref _places);
         var number = NumberOf(fingerprint, places);
-        if (!places[number].IsFree && places[number ^ 1].IsFree)
-            number ^= 1;
-        ref var place = ref places[number];
+        var free = 0;
+        while (free < Ways && !places[number ^ free].IsFree)
+            free++;
+        ref var place = ref places[free < Ways ? number ^ free : number];
         var (upper, lower) = ((ulong)(hash >> 64), (ulong)hash);
         place.Upper = upper;
         place.Lower = lower;
@@ -65,7 +74,7 @@ internal sealed class HashMemory(int least, int most)
             if (Interlocked.Increment(ref _looks) < Enough)
                 return;
             // Not carried over: to hash each once more is less work than to look at all.
-            if (_misses > Interlocked.Exchange(ref _looks, 0) / 4 && _places.Length < most)
+            if (_misses > Interlocked.Exchange(ref _looks, 0) / 8 && _places.Length < most)
                 Volatile.Write(ref _places, new Place[2 * _places.Length]);
             _misses = 0;
         }

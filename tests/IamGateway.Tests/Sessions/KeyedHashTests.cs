@@ -43,7 +43,7 @@ public sealed class KeyedHashTests
     {
         const int Names = 64;
         var pairs = Enumerable.Range(0, Names).Select(n => (Pair(n, 1), Pair(n, 2))).ToArray();
-        var memory = new HashMemory(2, 2);
+        var memory = new HashMemory(4, 4);
         var known = 0;
         Parallel.For(0, 8, thread =>
         {
@@ -69,7 +69,7 @@ public sealed class KeyedHashTests
     [Fact]
     public void HashMemory_SetOnce_KnowsThatOneAndNoOther()
     {
-        var memory = new HashMemory(2, 2);
+        var memory = new HashMemory(4, 4);
         memory.Set(Pair(1, 1), Pair(1, 2));
 
         Assert.True(memory.TryGet(Pair(1, 1), out var found));
@@ -97,7 +97,7 @@ public sealed class KeyedHashTests
 
         Assert.InRange(memory.Places, least, most);
         var known = fingerprints.Count(f => memory.TryGet(f, out _));
-        Assert.True(known > Math.Min(names, memory.Places) / 2, $"{known}");
+        Assert.True(known > Math.Min(names, memory.Places) * 3 / 4, $"{known}");
     }
 
     private static UInt128 Pair(int number, int part) => BinaryPrimitives.ReadUInt128BigEndian(

@@ -1,6 +1,7 @@
 using IamGateway.Forwarding;
 using IamGateway.Instances;
 using IamGateway.Pins;
+using IamGateway.Reports;
 using IamGateway.Routing;
 
 namespace IamGateway.Admin;
@@ -47,10 +48,24 @@ internal static class VersionsApi
             ? "draining"
             : version.Status.ToString().ToLowerInvariant();
 
-    private static Task<IResult> RetireAsync(
-        string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census,
-        InFlight inFlight) =>
-        EndAsync(version, "version.retire", (s, v) => s.Close(v), replica, http, instances, census, inFlight);
+    private static async Task<IResult> RetireAsync(
+        string version, Replica replica, ReplicaReports reports, HttpContext http, InstanceTable instances,
+        SessionCensus census, InFlight inFlight)
+    {
+        // Sessions of which such a replica holds leases could not move up, and nothing would be left for them.
+        var missing = string.Join(", ", await reports.FindUnreachableAsync(http.RequestAborted));
+        return await EndAsync(
+            version, "version.retire",
+            (state, which) => state.Close(which) switch
+            {
+                { State: not null } when missing.Length > 0 => new Refusal(
+                    "replica_silent",
+                    $"Version {which} was not retired, because {missing} did not answer; nothing was changed. Start it "
+                    + "again, or forget it if it is dead; a forgotten one counts until RequestTimeout has passed."),
+                var change => change,
+            },
+            replica, http, instances, census, inFlight);
+    }
 
     private static async Task<IResult> RevokeAsync(
         string version, Replica replica, HttpContext http, InstanceTable instances, SessionCensus census,

@@ -17,6 +17,9 @@ internal sealed class ReplicaReports(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(50);
+
     private readonly SemaphoreSlim _one = new(1, 1);
     private ImmutableDictionary<long, Seen> _seen = ImmutableDictionary<long, Seen>.Empty;
     private long _number;
@@ -40,6 +43,40 @@ internal sealed class ReplicaReports(
         {
             var heard = Latest.Select(r => r.Replica).ToHashSet();
             return [.. replica.View.State.Replicas.Where(r => !r.Forgotten && !heard.Contains(r.Id))];
+        }
+    }
+
+    /// <summary>
+    /// Names of replicas that cannot be asked to give leases back: they are silent, have not applied the routing state,
+    /// or are forgotten and may still be at work.
+    /// </summary>
+    public IReadOnlyList<string> Unreachable
+    {
+        get
+        {
+            var state = replica.View.State;
+            return
+            [
+                .. state.Replicas.Where(r => r.Forgotten || r.Acknowledged < state.Revision).Select(r => r.Name)
+                    .Union(Silent.Select(r => r.Name)),
+            ];
+        }
+    }
+
+    /// <summary>
+    /// The same, after a moment in which one that has just started or is just applying a change can answer.
+    /// </summary>
+    /// <exception cref="Pins.StoreUnavailableException">Nothing can be heard.</exception>
+    public async Task<IReadOnlyList<string>> FindUnreachableAsync(CancellationToken cancellation)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var names = Unreachable;
+            if (names.Count == 0 || time.GetElapsedTime(started) >= Patience)
+                return names;
+            await ExchangeAsync(cancellation);
+            await Task.Delay(LookAgain, time, cancellation);
         }
     }
 

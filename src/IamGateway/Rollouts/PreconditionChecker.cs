@@ -14,14 +14,11 @@ internal sealed class PreconditionChecker(
     GatewaySettings settings, RolloutHttp http, TimeProvider time, IServiceProvider services)
 {
     public const string VersionHeader = "X-IamGateway-Version";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     public async Task<ImmutableArray<Precondition>> CheckAsync(RolloutOrder order, CancellationToken cancellation)
     {
-        // A replica that has just started or is just applying a change is not silent.
-        var answers = UntilReplicasAnswerAsync(cancellation);
+        var silent = FindSilentAsync(cancellation);
         var from = RolloutOrder.From(replica.View.State);
         var facts = Task.WhenAll(instances.All.OrderBy(i => i.Id, StringComparer.Ordinal)
             .Where(i => i.Version == from || i.Version == order.To).Select(i => LookAsync(i, cancellation)));
@@ -31,14 +28,13 @@ internal sealed class PreconditionChecker(
                 (VersionHeader, order.To.ToString()))
             : Task.FromResult<string?>(null);
         var (storeText, storeProblem) = await LookAtStoreAsync();
-        await answers;
         return Preconditions.Check(replica.View.State, order, new PreconditionFacts
         {
             Now = time.GetUtcNow(),
             Instances = await facts,
             Store = storeText,
             StoreProblem = storeProblem,
-            SilentReplicas = [.. reports.Silent.Select(r => r.Name)],
+            SilentReplicas = await silent,
             SchemaProblem = await schema,
             Options = settings.Options.Rollout,
             Affinity = settings.Options.Affinity,
@@ -46,24 +42,15 @@ internal sealed class PreconditionChecker(
         });
     }
 
-    private async Task UntilReplicasAnswerAsync(CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> FindSilentAsync(CancellationToken cancellation)
     {
-        var started = time.GetTimestamp();
-        while (time.GetElapsedTime(started) < Patience)
+        try
         {
-            var state = replica.View.State;
-            if (state.Replicas.All(r => r.Acknowledged >= state.Revision) && reports.Silent.Count == 0)
-                return;
-            try
-            {
-                await reports.ExchangeAsync(cancellation);
-            }
-            catch (StoreUnavailableException)
-            {
-                return;
-            }
-
-            await Task.Delay(Interval, time, cancellation);
+            return await reports.FindUnreachableAsync(cancellation);
+        }
+        catch (StoreUnavailableException)
+        {
+            return reports.Unreachable;
         }
     }
 

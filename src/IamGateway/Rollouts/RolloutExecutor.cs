@@ -110,7 +110,7 @@ internal sealed partial class RolloutExecutor(
         Now = time.GetUtcNow(),
         Executor = replica.Name,
         Reports = reports.Known,
-        HasSilentReplica = reports.Silent.Count > 0,
+        UnreachableReplicas = reports.Unreachable,
         HasTarget = instances.All.Any(i => i.IsUsable && i.Version == rollout.To),
         HasGates = gates.Any,
         Gate = gates.Any && RolloutPlan.StepAtGate(state) is { } step ? gates.Ask(rollout, step, stop) : null,

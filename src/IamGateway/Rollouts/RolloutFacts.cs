@@ -13,8 +13,10 @@ internal sealed record RolloutFacts
     /// <summary>The latest report of every registered replica, of silent ones the last they gave.</summary>
     public required IReadOnlyList<ReplicaReport> Reports { get; init; }
 
-    /// <summary>A registered replica does not report, so what it has at work is not known.</summary>
-    public bool HasSilentReplica { get; init; }
+    /// <summary>
+    /// Replicas of which it is not known what they have at work, and which cannot be asked to give leases back.
+    /// </summary>
+    public IReadOnlyList<string> UnreachableReplicas { get; init; } = [];
 
     /// <summary>A usable instance of the new version is there.</summary>
     public required bool HasTarget { get; init; }

@@ -152,18 +152,24 @@ internal static class RolloutPlan
                 rollout with { Measured = measured }, $"no session is left on {rollout.From}; it is closed", facts.Now);
         }
 
-        return facts.Now >= drain.Deadline
-            ? state.CloseRollout(
-                rollout with { Measured = measured },
+        if (facts.Now < drain.Deadline)
+            return state;
+        // Sessions of which such a replica holds leases could not move up, and nothing would be left for them.
+        return facts.UnreachableReplicas is [_, ..] missing
+            ? Waiting(
+                state, rollout, RolloutWait.Drain,
+                $"the drain deadline has passed; {rollout.From} is closed when {string.Join(", ", missing)} answers or "
+                + "is forgotten")
+            : state.CloseRollout(
+                rollout with { Measured = measured, Message = null },
                 $"the drain deadline of {Duration.Format(rollout.DrainDeadline)} has passed; "
                 + $"{rollout.From} is closed and what is left of it moves up",
-                facts.Now)
-            : state;
+                facts.Now);
     }
 
     // A request that begins a session has no record yet that a count could find.
     private static bool IsIdle(Rollout rollout, RolloutFacts facts) =>
-        !facts.HasSilentReplica && facts.Now - rollout.UpdatedAt >= ReportsSettle
+        facts.UnreachableReplicas.Count == 0 && facts.Now - rollout.UpdatedAt >= ReportsSettle
         && facts.Reports.All(r => r.Version(rollout.From) is null or { InFlight: 0 });
 
     private static Change Stop(

@@ -43,7 +43,7 @@ internal static class RolloutText
                 $"more requests of {Show.Safe(rollout.To)} to judge by{about}; [bold]iamgw rollout resume[/] passes",
             (_, "replicas") => $"replicas to apply the weights{about}",
             (_, "gate") => $"a gate to let it pass{about}",
-            (_, "drain") => $"{Show.Safe(rollout.From)} to be empty",
+            (_, "drain") => $"{Show.Safe(rollout.From)} to be empty{about}",
             (_, null) => "",
             (_, var other) => Show.Safe(other) + about,
         };

@@ -84,6 +84,30 @@ public sealed class SilentReplicaTests(RedisServer redis) : IClassFixture<RedisS
     }
 
     [Fact]
+    public async Task Retire_ReplicaStopped_IsRefusedWithItsNameAndNothingIsChanged()
+    {
+        await _gateway.SetWeightsAsync(("8.2.1", 0), ("8.3.0", 100));
+        var me = _gateway.Service<Replica>();
+        var other = me.View.State.Replicas.Single(r => r.Id != me.Id).Name;
+        await Eventually.UntilAsync(async () => await SilentAsync(other) == 0);
+        await _other.SignalAsync("STOP");
+        await Eventually.UntilAsync(async () => await SilentAsync(other) == 1);
+
+        using var refused = await _gateway.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
+
+        await Problem.AssertAsync(refused, 409, $"because {other} did not answer");
+        Assert.Equal("draining", (await GetAsync("versions")).One("version", "8.2.1").Text("state"));
+        using var lowest = await _gateway.Admin.PostAsync("/api/v1/versions/8.3.0/retire", null);
+        await Problem.AssertAsync(lowest, 409, "cannot be retired");
+
+        await _other.SignalAsync("CONT");
+        await Eventually.UntilAsync(async () => await SilentAsync(other) == 0);
+        using var accepted = await _gateway.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
+        Assert.True(accepted.IsSuccessStatusCode);
+        Assert.True(await UntilAsync(s => s.Find(VersionId.Parse("8.2.1"))!.Status == VersionStatus.Retired));
+    }
+
+    [Fact]
     public async Task Metric_ReplicaStopped_SaysThatItIsSilent()
     {
         var me = _gateway.Service<Replica>();

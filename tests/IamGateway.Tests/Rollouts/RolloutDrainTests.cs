@@ -58,7 +58,7 @@ public sealed class RolloutDrainTests
 
     [Fact]
     public void Drain_ReplicaIsSilent_DoesNotCloseAsEmpty() =>
-        Counted(7).AssertStays(Facts(Settled) with { SessionsLeft = 0, HasSilentReplica = true });
+        Counted(7).AssertStays(Facts(Settled) with { SessionsLeft = 0, UnreachableReplicas = ["gw-2"] });
 
     [Fact]
     public void Drain_ReportsMayBeOfBefore_DoesNotCloseAsEmpty() =>
@@ -84,6 +84,22 @@ public sealed class RolloutDrainTests
         Assert.Equal(
             "the drain deadline of 8h has passed; 8.2.1 is closed and what is left of it moves up",
             closing.LastReason());
+    }
+
+    [Fact]
+    public void Drain_DeadlinePassedAndAReplicaIsSilent_WaitsAndSaysForWhom()
+    {
+        var late = Facts(TimeSpan.FromHours(8)) with { SessionsLeft = 3 };
+        var waiting = Counted(7).Next(late with { UnreachableReplicas = ["gw-2"] });
+
+        Assert.True(waiting.IsQuiet);
+        Assert.Equal(RolloutWait.Drain, waiting.Rollout!.WaitingFor);
+        Assert.Equal(
+            "the drain deadline has passed; 8.2.1 is closed when gw-2 answers or is forgotten",
+            waiting.Rollout.Message);
+        waiting.AssertStays(late with { UnreachableReplicas = ["gw-2"] });
+        var closing = waiting.Next(late);
+        Assert.Equal((RoutingPhase.Closing, null), (closing.Phase, closing.Rollout!.Message));
     }
 
     [Fact]

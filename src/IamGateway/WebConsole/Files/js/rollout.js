@@ -135,7 +135,7 @@ function waitsFor(r) {
     case 'gate':
       return `a gate to let it pass${about}`;
     case 'drain':
-      return `${r.from} to be empty`;
+      return `${r.from} to be empty${about}`;
     default:
       return '';
   }

@@ -38,8 +38,7 @@ internal sealed class RolloutPresenter(
         rollout.WaitingFor switch
         {
             RolloutWait.Replicas => string.Join(
-                ", ", state.Replicas.Where(r => r.Acknowledged < Math.Max(rollout.StepRevision, state.PhaseRevision))
-                    .Select(r => r.Name)),
+                ", ", state.Behind(Math.Max(rollout.StepRevision, state.PhaseRevision))),
             RolloutWait.Requests => $"{measured.New.Requests} of {rollout.Analysis.MinRequests} requests",
             _ => rollout.Message,
         };

@@ -20,11 +20,14 @@ internal static class VersionsApi
             }).RequireAuthorization(AdminAuthentication.Viewer).WithSummary("All versions, lowest first.");
         api.MapPost("/versions/{version}/retire", RetireAsync)
             .RequireAuthorization(AdminAuthentication.Operator)
-            .Produces<IReadOnlyList<VersionReply>>()
+            .Produces<IReadOnlyList<VersionReply>>().Produces<IReadOnlyList<VersionReply>>(202)
+            .ProducesProblem(404).ProducesProblem(409)
             .WithSummary("Closes the lower of two active versions: its sessions move up, then it is retired.");
         api.MapPost("/versions/{version}/revoke", RevokeAsync)
             .RequireAuthorization(AdminAuthentication.Admin)
-            .Accepts<ConfirmBody>("application/json").Produces<IReadOnlyList<VersionReply>>()
+            .Accepts<ConfirmBody>("application/json")
+            .Produces<IReadOnlyList<VersionReply>>().Produces<IReadOnlyList<VersionReply>>(202)
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409)
             .WithSummary("Takes the newest version back and ends its sessions; confirm with its name.");
     }
 
@@ -52,8 +55,8 @@ internal static class VersionsApi
         string version, Replica replica, ReplicaReports reports, HttpContext http, InstanceTable instances,
         SessionCensus census, InFlight inFlight)
     {
-        // Sessions of which such a replica holds leases could not move up, and nothing would be left for them.
-        var missing = string.Join(", ", await reports.FindUnreachableAsync(http.RequestAborted));
+        await reports.UntilAllAnswerAsync(http.RequestAborted);
+        var missing = string.Join(", ", reports.Unreachable);
         return await EndAsync(
             version, "version.retire",
             (state, which) => state.Close(which) switch

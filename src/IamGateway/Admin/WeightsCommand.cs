@@ -53,7 +53,7 @@ internal sealed class WeightsCommand(
             return await ActivateAsync(begun, version, who, started);
         var applied = await replica.WaitForAsync(
             s => s.Replicas.All(r => r.Acknowledged >= begun.Revision), Patience);
-        var pending = Silent(replica.View.State, begun.Revision);
+        var pending = replica.View.State.Behind(begun.Revision).ToArray();
         return new WeightsResult(
             applied ? WeightsOutcome.Applied : WeightsOutcome.Pending, begun, Stopwatch.GetElapsedTime(started),
             pending);
@@ -90,8 +90,8 @@ internal sealed class WeightsCommand(
         if (active || now.Find(version)?.Status == VersionStatus.Active)
             return new WeightsResult(
                 active ? WeightsOutcome.Applied : WeightsOutcome.Pending, now, Stopwatch.GetElapsedTime(started),
-                Silent(now, now.PhaseRevision));
-        var silent = Silent(now, now.PhaseRevision);
+                [.. now.Behind(now.PhaseRevision)]);
+        var silent = now.Behind(now.PhaseRevision).ToArray();
         var change = await replica.ChangeAsync(
             s => s.Pending == version ? s.CancelActivation() : s, who, "activation.cancelled", version.ToString());
         if (change.State?.Pending == version)
@@ -104,9 +104,6 @@ internal sealed class WeightsCommand(
                 $"Version {version} was not activated, because {string.Join(", ", silent)} did not acknowledge in "
                 + $"{Patience.TotalSeconds} s; nothing was changed. Start it again, or forget it if it is dead."));
     }
-
-    private static IReadOnlyList<string> Silent(RoutingState state, long revision) =>
-        [.. state.Replicas.Where(r => r.Acknowledged < revision).Select(r => r.Name)];
 
     public static IReadOnlyDictionary<VersionId, int> Current(RoutingState state) =>
         state.Active.ToDictionary(v => v.Version, v => v.Weight);

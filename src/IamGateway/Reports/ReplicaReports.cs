@@ -48,7 +48,8 @@ internal sealed class ReplicaReports(
 
     /// <summary>
     /// Names of replicas that cannot be asked to give leases back: they are silent, have not applied the routing state,
-    /// or are forgotten and may still be at work.
+    /// or are forgotten and may still be at work. While there are any, no version is closed: sessions of which they
+    /// hold leases could neither move up nor stay.
     /// </summary>
     public IReadOnlyList<string> Unreachable
     {
@@ -57,24 +58,21 @@ internal sealed class ReplicaReports(
             var state = replica.View.State;
             return
             [
-                .. state.Replicas.Where(r => r.Forgotten || r.Acknowledged < state.Revision).Select(r => r.Name)
+                .. state.Behind(state.Revision).Union(state.Replicas.Where(r => r.Forgotten).Select(r => r.Name))
                     .Union(Silent.Select(r => r.Name)),
             ];
         }
     }
 
     /// <summary>
-    /// The same, after a moment in which one that has just started or is just applying a change can answer.
+    /// Lets one that has just started or is just applying a change answer, for two seconds at most.
     /// </summary>
     /// <exception cref="Pins.StoreUnavailableException">Nothing can be heard.</exception>
-    public async Task<IReadOnlyList<string>> FindUnreachableAsync(CancellationToken cancellation)
+    public async Task UntilAllAnswerAsync(CancellationToken cancellation)
     {
         var started = time.GetTimestamp();
-        while (true)
+        while (Unreachable.Count > 0 && time.GetElapsedTime(started) < Patience)
         {
-            var names = Unreachable;
-            if (names.Count == 0 || time.GetElapsedTime(started) >= Patience)
-                return names;
             await ExchangeAsync(cancellation);
             await Task.Delay(LookAgain, time, cancellation);
         }

@@ -18,7 +18,7 @@ internal sealed class PreconditionChecker(
 
     public async Task<ImmutableArray<Precondition>> CheckAsync(RolloutOrder order, CancellationToken cancellation)
     {
-        var silent = FindSilentAsync(cancellation);
+        var answers = UntilReplicasAnswerAsync(cancellation);
         var from = RolloutOrder.From(replica.View.State);
         var facts = Task.WhenAll(instances.All.OrderBy(i => i.Id, StringComparer.Ordinal)
             .Where(i => i.Version == from || i.Version == order.To).Select(i => LookAsync(i, cancellation)));
@@ -28,13 +28,14 @@ internal sealed class PreconditionChecker(
                 (VersionHeader, order.To.ToString()))
             : Task.FromResult<string?>(null);
         var (storeText, storeProblem) = await LookAtStoreAsync();
+        await answers;
         return Preconditions.Check(replica.View.State, order, new PreconditionFacts
         {
             Now = time.GetUtcNow(),
             Instances = await facts,
             Store = storeText,
             StoreProblem = storeProblem,
-            SilentReplicas = await silent,
+            SilentReplicas = [.. reports.Silent.Select(r => r.Name)],
             SchemaProblem = await schema,
             Options = settings.Options.Rollout,
             Affinity = settings.Options.Affinity,
@@ -42,15 +43,15 @@ internal sealed class PreconditionChecker(
         });
     }
 
-    private async Task<IReadOnlyList<string>> FindSilentAsync(CancellationToken cancellation)
+    private async Task UntilReplicasAnswerAsync(CancellationToken cancellation)
     {
         try
         {
-            return await reports.FindUnreachableAsync(cancellation);
+            await reports.UntilAllAnswerAsync(cancellation);
         }
         catch (StoreUnavailableException)
         {
-            return reports.Unreachable;
+            // That is told by the look at the store.
         }
     }
 

@@ -158,8 +158,7 @@ internal static class Preconditions
 
     private static Precondition Replicas(RoutingState state, PreconditionFacts facts)
     {
-        var silent = state.Replicas.Where(r => r.Acknowledged < state.Revision).Select(r => r.Name)
-            .Union(facts.SilentReplicas).ToArray();
+        var silent = state.Behind(state.Revision).Union(facts.SilentReplicas).ToArray();
         return Of(
             "replicas", silent.Length == 0,
             silent.Length == 0

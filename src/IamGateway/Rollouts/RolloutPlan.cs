@@ -154,7 +154,6 @@ internal static class RolloutPlan
 
         if (facts.Now < drain.Deadline)
             return state;
-        // Sessions of which such a replica holds leases could not move up, and nothing would be left for them.
         return facts.UnreachableReplicas is [_, ..] missing
             ? Waiting(
                 state, rollout, RolloutWait.Drain,

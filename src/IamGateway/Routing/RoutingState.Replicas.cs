@@ -117,6 +117,10 @@ internal sealed partial record RoutingState
         ? Sequence >= earlier.Sequence
         : Earlier.Any(g => g.Tag == earlier.Generation.Tag && g.Sequence >= earlier.Sequence);
 
+    /// <summary>The names of replicas that have not acknowledged a revision.</summary>
+    public IEnumerable<string> Behind(long revision) =>
+        Replicas.Where(r => r.Acknowledged < revision).Select(r => r.Name);
+
     /// <summary>The replicas, of those not known to be dead, that have not acknowledged the store generation.</summary>
     public IEnumerable<ReplicaEntry> BehindGeneration() =>
         Replicas.Where(r => !r.Forgotten && r.Acknowledged < Generation.Revision);

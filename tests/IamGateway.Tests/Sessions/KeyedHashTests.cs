@@ -100,6 +100,25 @@ public sealed class KeyedHashTests
         Assert.True(known > Math.Min(names, memory.Places) * 3 / 4, $"{known}");
     }
 
+    [Fact]
+    public void HashMemory_HalfAsManyNamesAsPlaces_AreAlmostAllThereWhenTheyComeAgain()
+    {
+        const int Names = 1000;
+        var memory = new HashMemory(2 * 1024, 2 * 1024);
+        var fingerprints = Enumerable.Range(0, Names).Select(n => Pair(n, 1)).ToArray();
+        var misses = 0;
+        for (var i = 0; i < 10 * Names; i++)
+        {
+            if (memory.TryGet(fingerprints[i % Names], out _))
+                continue;
+            memory.Set(fingerprints[i % Names], UInt128.One);
+            misses += i < 9 * Names ? 0 : 1;
+        }
+
+        // With two places for each it would be every sixth.
+        Assert.InRange(misses, 0, Names / 10);
+    }
+
     private static UInt128 Pair(int number, int part) => BinaryPrimitives.ReadUInt128BigEndian(
         SHA256.HashData([(byte)number, (byte)(number >> 8), (byte)part]));
 

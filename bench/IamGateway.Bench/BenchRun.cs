@@ -9,9 +9,10 @@ namespace IamGateway.Bench;
 /// Runs the plan: all subjects of a group are there at once, and take turns, window after window, so that whatever else
 /// the machine does meets all of them.
 /// </summary>
-internal sealed class BenchRun(BenchOptions options)
+internal sealed class BenchRun(BenchOptions options) : IDisposable
 {
-    private const int MaxThreads = 256;
+    private const int MaxOpen = 256;
+    private readonly Measuring _measuring = new(options);
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("bench-");
     private readonly long _started = Stopwatch.GetTimestamp();
 
@@ -26,7 +27,7 @@ internal sealed class BenchRun(BenchOptions options)
         {
             groups.Add(await RunAsync(plan, backend, Path.Combine(_work.FullName, $"{index}")));
             // After each, so that a run that is broken off leaves what it has.
-            await Report.WriteAsync(options.Output, groups);
+            await Report.WriteAsync(options.Output, groups, $"{Targets.Table(groups)}\n{_measuring.Note}\n");
             if (IsOver)
                 break;
         }
@@ -51,8 +52,8 @@ internal sealed class BenchRun(BenchOptions options)
                     series[index].Closed.Add(await ClosedAsync(subject, plan));
             }
 
-            // A client of the open loop is a thread; too many of them would measure themselves.
-            var hasOpenLoop = options.OpenLoop && plan.Connections <= MaxThreads;
+            // One thread sends for all; with too many connections it would measure itself.
+            var hasOpenLoop = options.OpenLoop && plan.Connections <= MaxOpen;
             var rate = hasOpenLoop ? series[0].Of(w => w.PerSecond) / 2 : 0;
             for (var round = 1; round <= options.Rounds && hasOpenLoop && (round == 1 || !IsOver); round++)
             {
@@ -78,29 +79,20 @@ internal sealed class BenchRun(BenchOptions options)
             subject.Ports, plan.Load, subject.SessionFile, plan.Connections, options.WarmUpSeconds);
     }
 
-    private async Task<Window> ClosedAsync(Subject subject, Plan plan)
+    private Task<Window> ClosedAsync(Subject subject, Plan plan)
     {
-        await PrepareAsync(subject, plan);
-        var before = subject.Read();
-        var outcome = await ClosedLoop.RunAsync(
-            subject.Ports, plan.Load, subject.SessionFile, plan.Connections, options.Seconds);
-        return Window.Of(outcome, before, subject.Read());
+        Task<Outcome> RunAsync(double seconds) =>
+            ClosedLoop.RunAsync(subject.Ports, plan.Load, subject.SessionFile, plan.Connections, seconds);
+        return _measuring.TakeAsync(subject, RunAsync);
     }
 
-    private async Task<Window> OpenAsync(Subject subject, Plan plan, double perSecond)
+    private Task<Window> OpenAsync(Subject subject, Plan plan, double perSecond)
     {
-        await PrepareAsync(subject, plan);
         var clients = new OpenLoop(subject.Ports, plan.Load, subject.SessionFile, plan.Connections, perSecond);
-        var before = subject.Read();
-        var outcome = await clients.RunAsync(TimeSpan.FromSeconds(options.Seconds));
-        return Window.Of(outcome, before, subject.Read());
+        return _measuring.TakeAsync(subject, clients.RunAsync);
     }
 
-    private async Task PrepareAsync(Subject subject, Plan plan)
-    {
-        await subject.PrepareAsync();
-        await subject.LeadInAsync(plan.Load, plan.Connections, options);
-    }
+    public void Dispose() => _measuring.Dispose();
 
     private static void Say(string text) => Console.Error.WriteLine(text);
 }

@@ -9,8 +9,10 @@ namespace IamGateway.Bench;
 /// What many live sessions cost: the same gateway with ten thousand and with a million of them in its store, in the
 /// steady state and in the middle of a rollout; and the bytes that Redis needs for a session.
 /// </summary>
-internal sealed class SessionCountRun(BenchOptions options)
+internal sealed class SessionCountRun(BenchOptions options) : IDisposable
 {
+    private const int Connections = 32;
+    private readonly Measuring _measuring = new(options);
     private readonly List<string> _bytes = [];
 
     public async Task<int> RunAsync()
@@ -32,6 +34,8 @@ internal sealed class SessionCountRun(BenchOptions options)
             {string.Join('\n', many)}
 
             Redis, bytes a session (must reach 130, aim 40): {string.Join("; ", _bytes)}
+
+            {_measuring.Note}
 
             """;
         await Report.WriteAsync(options.Output, groups, table);
@@ -68,7 +72,7 @@ internal sealed class SessionCountRun(BenchOptions options)
                 // Each comes twice, as live sessions do: in a rollout a replica asks for each at its first request.
                 do
                 {
-                    await ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, 32, options.WarmUpSeconds);
+                    await ClosedAsync(subject, load, options.WarmUpSeconds);
                 }
                 while (Turn.Of(subject.SessionFile) < 2 * options.Count);
             }
@@ -76,31 +80,20 @@ internal sealed class SessionCountRun(BenchOptions options)
             for (var round = 0; round < options.Rounds; round++)
             {
                 foreach (var (index, subject) in subjects.Index())
-                {
-                    await subject.LeadInAsync(load, 32, options);
-                    var before = subject.Read();
-                    var outcome = await ClosedLoop.RunAsync(
-                        subject.Ports, load, subject.SessionFile, 32, options.Seconds);
-                    series[index].Closed.Add(Window.Of(outcome, before, subject.Read()));
-                }
+                    series[index].Closed.Add(await _measuring.TakeAsync(subject, s => ClosedAsync(subject, load, s)));
             }
 
             // Of the one that takes less: many sessions share few leases, so there the store is asked more often.
             var rate = series.Min(s => s.Of(w => w.PerSecond)) / 2;
             // Once, for the requests of a million sessions take the clients longer to make than to send.
-            var clients = subjects.Select(s => new OpenLoop(s.Ports, load, s.SessionFile, 32, rate)).ToArray();
+            var clients = subjects.Select(s => new OpenLoop(s.Ports, load, s.SessionFile, Connections, rate)).ToArray();
             for (var round = 0; round < options.Rounds; round++)
             {
                 foreach (var (index, subject) in subjects.Index())
-                {
-                    await subject.LeadInAsync(load, 32, options);
-                    var before = subject.Read();
-                    var outcome = await clients[index].RunAsync(TimeSpan.FromSeconds(options.Seconds));
-                    series[index].Open.Add(Window.Of(outcome, before, subject.Read()));
-                }
+                    series[index].Open.Add(await _measuring.TakeAsync(subject, clients[index].RunAsync));
             }
 
-            return new Group(load.Name, 32, rate, series);
+            return new Group(load.Name, Connections, rate, series);
         }
         finally
         {
@@ -108,4 +101,9 @@ internal sealed class SessionCountRun(BenchOptions options)
                 subject.Dispose();
         }
     }
+
+    private static Task<Outcome> ClosedAsync(Subject subject, Load.Load load, double seconds) =>
+        ClosedLoop.RunAsync(subject.Ports, load, subject.SessionFile, Connections, seconds);
+
+    public void Dispose() => _measuring.Dispose();
 }

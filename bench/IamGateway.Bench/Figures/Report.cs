@@ -14,10 +14,10 @@ internal static class Report
         NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    public static async Task WriteAsync(string folder, List<Group> groups, string? more = null)
+    public static async Task WriteAsync(string folder, List<Group> groups, string more)
     {
         Directory.CreateDirectory(folder);
-        var text = string.Join("\n", groups.Select(Table).Append(more ?? Targets.Table(groups)));
+        var text = string.Join("\n", groups.Select(Table).Append(more));
         await File.WriteAllTextAsync(Path.Combine(folder, "results.md"), text);
         await File.WriteAllTextAsync(Path.Combine(folder, "results.json"), JsonSerializer.Serialize(groups, Json));
         await File.WriteAllTextAsync(Path.Combine(folder, "results.svg"), Plot.Draw(groups));

@@ -1,24 +1,28 @@
 -- Sends one request after another, each of the next session. Arguments: method, path, file, how many
--- were sent before. A line of the file is the value of a Cookie header (GET) or the body of a form (POST).
-local requests, at = {}
+-- were sent before. A line of the file is the value of a Cookie header (GET) or the body of a form (POST); all are of
+-- one length. They are read as they are sent, as a million of them take longer to make than to send.
+local head, tail, file
 
 function init(args)
-  local method, path, file = args[1], args[2], args[3]
-  at = tonumber(args[4])
-  for line in io.lines(file) do
-    if method == "POST" then
-      local token = line:match("refresh_token=(%w+)")
-      requests[#requests + 1] = wrk.format(
-        method, path .. "?t=" .. token, { ["Content-Type"] = "application/x-www-form-urlencoded" }, line)
-    else
-      requests[#requests + 1] = wrk.format(method, path, { ["Cookie"] = line })
-    end
+  local method, path, at = args[1], args[2], tonumber(args[4])
+  local text = wrk.format(method, path, { ["Cookie"] = "LINE" })
+  head, tail = text:match("^(.*)LINE(.*)$")
+  file = assert(io.open(args[3], "r"))
+  local length = #file:read("*L")
+  file:seek("set", at * length % file:seek("end"))
+end
+
+local function next_line()
+  local line = file:read("*l")
+  if not line then
+    file:seek("set", 0)
+    line = file:read("*l")
   end
+  return line
 end
 
 function request()
-  at = at % #requests + 1
-  return requests[at]
+  return head .. next_line() .. tail
 end
 
 function done(summary, latency)

@@ -27,15 +27,6 @@ internal abstract partial class Subject(string name) : IDisposable
     /// <summary>Before each window that is measured.</summary>
     public virtual Task PrepareAsync() => Task.CompletedTask;
 
-    /// <summary>
-    /// Load that is not measured: it stands idle while others have their turn, longer than sessions are when people work.
-    /// </summary>
-    public async Task LeadInAsync(Load.Load load, int connections, BenchOptions options)
-    {
-        if (!IsCold && options.LeadInSeconds > 0)
-            await Load.ClosedLoop.RunAsync(Ports, load, SessionFile, connections, options.LeadInSeconds);
-    }
-
     public Reading Read() => new(
         TimeSpan.FromTicks(_proxies.Sum(p => p.Cpu.Ticks)),
         Redis?.Process.Cpu ?? TimeSpan.Zero,

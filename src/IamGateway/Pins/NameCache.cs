@@ -13,14 +13,29 @@ internal sealed class NameCache(int capacity) : NameCache<NameCache.Entry>(capac
     public IEnumerable<(SessionKey Name, SessionKey Root)> Links() =>
         All().Where(e => e.Value.Root is { } root && root != e.Key).Select(e => (e.Key, e.Value.Root!.Value));
 
-    /// <param name="Root">The name that holds the record.</param>
-    /// <param name="Final">The ordinal the session is final at, or 0.</param>
-    /// <param name="ExtendedAt">Timestamp of the last extension in the store.</param>
-    /// <param name="StaysUnder">
-    /// The number of the group's lease under which it was heard that the session stays below; 0: none. See
-    /// <see cref="SharedLeases"/>.
-    /// </param>
-    internal readonly record struct Entry(SessionKey? Root, int Final, long ExtendedAt, int StaysUnder = 0);
+    internal readonly record struct Entry
+    {
+        // 0, which no keyed hash is, where there is none: of millions of entries a word for that would be felt.
+        private readonly SessionKey _root;
+
+        public Entry(SessionKey? root, int final, long extendedAt, int staysUnder = 0) =>
+            (_root, Final, ExtendedAt, StaysUnder) = (root.GetValueOrDefault(), final, extendedAt, staysUnder);
+
+        /// <summary>The name that holds the record.</summary>
+        public SessionKey? Root => _root == default ? null : _root;
+
+        /// <summary>The ordinal the session is final at, or 0.</summary>
+        public int Final { get; init; }
+
+        /// <summary>Timestamp of the last extension in the store.</summary>
+        public long ExtendedAt { get; init; }
+
+        /// <summary>
+        /// The number of the group's lease under which it was heard that the session stays below; 0: none. See
+        /// <see cref="SharedLeases"/>.
+        /// </summary>
+        public int StaysUnder { get; init; }
+    }
 }
 
 /// <summary>

@@ -1,15 +1,17 @@
 namespace IamGateway.Sessions;
 
 /// <summary>
-/// Hashes by fingerprints, without locks and without a place of its own for each: four may hold it, and a later one
-/// takes the place of a former one. Has more places when too few of those that are looked for are there. What was
-/// hashed is not kept.
+/// Hashes by fingerprints, without locks and without a place of its own for each: four that lie together may hold it,
+/// and four others where those are taken; then a later one takes the place of a former one. Has more places when too
+/// few of those that are looked for are there. What was hashed is not kept.
 /// </summary>
 /// <param name="least">The number of places at first, a power of two, at least four.</param>
 /// <param name="most">The number of places that it may come to, a power of two.</param>
 internal sealed class HashMemory(int least, int most)
 {
-    // With two, a fifth of as many hashes as there are pairs would take each other's places again and again.
+    // With one choice, a sixteenth of half as many hashes as there are places would take each other's places again and
+    // again, and with two ways a sixth.
+    private const int Choices = 2;
     private const int Ways = 4;
 
     // Looks at one fingerprint of so many are counted, and after so many of them it is seen whether places suffice.
@@ -26,14 +28,17 @@ internal sealed class HashMemory(int least, int most)
     public bool TryGet(UInt128 fingerprint, out UInt128 hash)
     {
         var places = Volatile.Read(ref _places);
-        var number = NumberOf(fingerprint, places);
-        for (var way = 0; way < Ways; way++)
+        for (var choice = 0; choice < Choices; choice++)
         {
-            if (!TryGet(ref places[number ^ way], fingerprint, out hash))
-                continue;
-            if (IsSampled(fingerprint))
-                Interlocked.Increment(ref _looks);
-            return true;
+            var number = NumberOf(fingerprint, choice, places);
+            for (var way = 0; way < Ways; way++)
+            {
+                if (!TryGet(ref places[number ^ way], fingerprint, out hash))
+                    continue;
+                if (IsSampled(fingerprint))
+                    Interlocked.Increment(ref _looks);
+                return true;
+            }
         }
 
         hash = default;
@@ -54,16 +59,27 @@ internal sealed class HashMemory(int least, int most)
         if (IsSampled(fingerprint))
             CountMiss();
         var places = Volatile.Read(ref _places);
-        var number = NumberOf(fingerprint, places);
-        var free = 0;
-        while (free < Ways && !places[number ^ free].IsFree)
-            free++;
-        ref var place = ref places[free < Ways ? number ^ free : number];
+        ref var place = ref PlaceFor(fingerprint, places);
         var (upper, lower) = ((ulong)(hash >> 64), (ulong)hash);
         place.Upper = upper;
         place.Lower = lower;
         place.UpperCheck = upper ^ (ulong)(fingerprint >> 64);
         place.LowerCheck = lower ^ (ulong)fingerprint;
+    }
+
+    private static ref Place PlaceFor(UInt128 fingerprint, Place[] places)
+    {
+        for (var choice = 0; choice < Choices; choice++)
+        {
+            var number = NumberOf(fingerprint, choice, places);
+            for (var way = 0; way < Ways; way++)
+            {
+                if (places[number ^ way].IsFree)
+                    return ref places[number ^ way];
+            }
+        }
+
+        return ref places[NumberOf(fingerprint, 0, places)];
     }
 
     private void CountMiss()
@@ -74,7 +90,7 @@ internal sealed class HashMemory(int least, int most)
             if (Interlocked.Increment(ref _looks) < Enough)
                 return;
             // Not carried over: to hash each once more is less work than to look at all.
-            if (_misses > Interlocked.Exchange(ref _looks, 0) / 8 && _places.Length < most)
+            if (_misses > Interlocked.Exchange(ref _looks, 0) / 16 && _places.Length < most)
                 Volatile.Write(ref _places, new Place[2 * _places.Length]);
             _misses = 0;
         }
@@ -82,8 +98,8 @@ internal sealed class HashMemory(int least, int most)
 
     private static bool IsSampled(UInt128 fingerprint) => (ulong)(fingerprint >> 64) % Sampled == 0;
 
-    private static int NumberOf(UInt128 fingerprint, Place[] places) =>
-        (int)((ulong)fingerprint & (ulong)(places.Length - 1));
+    private static int NumberOf(UInt128 fingerprint, int choice, Place[] places) =>
+        (int)((ulong)(choice == 0 ? fingerprint : fingerprint >> 96) & (ulong)(places.Length - 1));
 
     /// <summary>
     /// Words that are written and read one by one. Each half of the hash carries a half of the fingerprint with it, so

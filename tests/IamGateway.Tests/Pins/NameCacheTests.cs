@@ -74,7 +74,7 @@ public sealed class NameCacheTests
         var cache = new NameCache(64);
         Parallel.For(0, 200_000, i =>
         {
-            var key = Key((ulong)(i % 500));
+            var key = Key((ulong)(i % 500) + 1);
             cache.Set(key, new(key, 0, 0));
             if (cache.TryGet(key, out var entry))
                 Assert.Equal(key, entry.Root);

@@ -24,7 +24,9 @@ internal static class AdminProblems
             detail, statusCode: status, type: $"urn:iamgateway:problem:{code}", extensions: extensions);
     }
 
-    public static IResult Of(Refusal refusal) => Of(refusal.IsConflict ? 409 : 400, refusal.Code, refusal.Detail);
+    public static IResult Of(Refusal refusal) => Of(
+        refusal.IsConflict ? 409 : 400, refusal.Code, refusal.Detail,
+        refusal.Replicas is { } replicas ? new { replicas } : null);
 
     public static IResult BadField(string detail) => Of(400, "bad_request", detail);
 

@@ -56,15 +56,17 @@ internal static class VersionsApi
         SessionCensus census, InFlight inFlight)
     {
         await reports.UntilAllAnswerAsync(http.RequestAborted);
-        var missing = string.Join(", ", reports.Unreachable);
+        var missing = reports.Unreachable;
         return await EndAsync(
             version, "version.retire",
             (state, which) => state.Close(which) switch
             {
-                { State: not null } when missing.Length > 0 => new Refusal(
+                { State: not null } when missing.Count > 0 => new Refusal(
                     "replica_silent",
-                    $"Version {which} was not retired, because {missing} did not answer; nothing was changed. Start it "
-                    + "again, or forget it if it is dead; a forgotten one counts until RequestTimeout has passed."),
+                    $"Version {which} was not retired, because {string.Join(", ", missing)} did not answer; nothing "
+                    + "was changed. Start it again, or forget it if it is dead; a forgotten one counts until "
+                    + "RequestTimeout has passed.",
+                    Replicas: missing),
                 var change => change,
             },
             replica, http, instances, census, inFlight);

@@ -44,8 +44,6 @@ internal static class WeightsApi
             WeightsOutcome.PreconditionFailed => AdminProblems.Of(
                 412, "revision_changed",
                 $"If-Match is {ifMatch}, and the revision is {result.State.Revision}; read the weights again."),
-            _ when result.Pending.Count > 0 => AdminProblems.Of(
-                409, result.Refusal!.Code, result.Refusal.Detail, new { replicas = result.Pending }),
             _ => AdminProblems.Of(result.Refusal!),
         };
     }

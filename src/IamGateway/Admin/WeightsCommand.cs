@@ -99,10 +99,11 @@ internal sealed class WeightsCommand(
         if (change.State?.Find(version)?.Status == VersionStatus.Active)
             return new WeightsResult(WeightsOutcome.Applied, change.State, Stopwatch.GetElapsedTime(started), []);
         return new WeightsResult(
-            WeightsOutcome.Refused, replica.View.State, default, silent, new Refusal(
+            WeightsOutcome.Refused, replica.View.State, default, [], new Refusal(
                 "replica_silent",
                 $"Version {version} was not activated, because {string.Join(", ", silent)} did not acknowledge in "
-                + $"{Patience.TotalSeconds} s; nothing was changed. Start it again, or forget it if it is dead."));
+                + $"{Patience.TotalSeconds} s; nothing was changed. Start it again, or forget it if it is dead.",
+                Replicas: silent));
     }
 
     public static IReadOnlyDictionary<VersionId, int> Current(RoutingState state) =>

@@ -13,4 +13,7 @@ internal readonly record struct Change(RoutingState? State, Refusal? Refusal)
 /// <param name="Detail">One sentence that names the field or key and says what to do.</param>
 /// <param name="IsConflict">The state stands against it (409); else the command itself is wrong (400).</param>
 /// <param name="IsTemporary">It passes without anybody doing anything.</param>
-internal sealed record Refusal(string Code, string Detail, bool IsConflict = true, bool IsTemporary = false);
+/// <param name="Replicas">The names of the replicas that stand against it.</param>
+internal sealed record Refusal(
+    string Code, string Detail, bool IsConflict = true, bool IsTemporary = false,
+    IReadOnlyList<string>? Replicas = null);

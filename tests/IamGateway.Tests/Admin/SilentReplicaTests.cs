@@ -95,7 +95,8 @@ public sealed class SilentReplicaTests(RedisServer redis) : IClassFixture<RedisS
 
         using var refused = await _gateway.Admin.PostAsync("/api/v1/versions/8.2.1/retire", null);
 
-        await Problem.AssertAsync(refused, 409, $"because {other} did not answer");
+        var problem = await Problem.AssertAsync(refused, 409, $"because {other} did not answer");
+        Assert.Equal(other, Assert.Single(problem.GetProperty("replicas").EnumerateArray()).GetString());
         Assert.Equal("draining", (await GetAsync("versions")).One("version", "8.2.1").Text("state"));
         using var lowest = await _gateway.Admin.PostAsync("/api/v1/versions/8.3.0/retire", null);
         await Problem.AssertAsync(lowest, 409, "cannot be retired");

@@ -1,12 +1,14 @@
 -- Sends one request after another, each of the next session. Arguments: method, path, file, how many
 -- were sent before. A line of the file is the value of a Cookie header (GET) or the body of a form (POST); all are of
 -- one length. They are read as they are sent, as a million of them take longer to make than to send.
-local head, tail, file
+local path, head, tail, file
 
 function init(args)
-  local method, path, at = args[1], args[2], tonumber(args[4])
-  local text = wrk.format(method, path, { ["Cookie"] = "LINE" })
-  head, tail = text:match("^(.*)LINE(.*)$")
+  local method, at = args[1], tonumber(args[4])
+  path = args[2]
+  if method ~= "POST" then
+    head, tail = wrk.format(method, path, { ["Cookie"] = "LINE" }):match("^(.*)LINE(.*)$")
+  end
   file = assert(io.open(args[3], "r"))
   local length = #file:read("*L")
   file:seek("set", at * length % file:seek("end"))
@@ -22,7 +24,12 @@ local function next_line()
 end
 
 function request()
-  return head .. next_line() .. tail
+  local line = next_line()
+  if head then
+    return head .. line .. tail
+  end
+  local token = line:match("refresh_token=(%w+)")
+  return wrk.format("POST", path .. "?t=" .. token, { ["Content-Type"] = "application/x-www-form-urlencoded" }, line)
 end
 
 function done(summary, latency)

@@ -28,17 +28,13 @@ internal sealed class HashMemory(int least, int most)
     public bool TryGet(UInt128 fingerprint, out UInt128 hash)
     {
         var places = Volatile.Read(ref _places);
-        for (var choice = 0; choice < Choices; choice++)
+        for (var turn = 0; turn < Choices * Ways; turn++)
         {
-            var number = NumberOf(fingerprint, choice, places);
-            for (var way = 0; way < Ways; way++)
-            {
-                if (!TryGet(ref places[number ^ way], fingerprint, out hash))
-                    continue;
-                if (IsSampled(fingerprint))
-                    Interlocked.Increment(ref _looks);
-                return true;
-            }
+            if (!TryGet(ref places[NumberOf(fingerprint, turn, places)], fingerprint, out hash))
+                continue;
+            if (IsSampled(fingerprint))
+                Interlocked.Increment(ref _looks);
+            return true;
         }
 
         hash = default;
@@ -69,14 +65,11 @@ internal sealed class HashMemory(int least, int most)
 
     private static ref Place PlaceFor(UInt128 fingerprint, Place[] places)
     {
-        for (var choice = 0; choice < Choices; choice++)
+        for (var turn = 0; turn < Choices * Ways; turn++)
         {
-            var number = NumberOf(fingerprint, choice, places);
-            for (var way = 0; way < Ways; way++)
-            {
-                if (places[number ^ way].IsFree)
-                    return ref places[number ^ way];
-            }
+            ref var place = ref places[NumberOf(fingerprint, turn, places)];
+            if (place.IsFree)
+                return ref place;
         }
 
         return ref places[NumberOf(fingerprint, 0, places)];
@@ -98,8 +91,9 @@ internal sealed class HashMemory(int least, int most)
 
     private static bool IsSampled(UInt128 fingerprint) => (ulong)(fingerprint >> 64) % Sampled == 0;
 
-    private static int NumberOf(UInt128 fingerprint, int choice, Place[] places) =>
-        (int)((ulong)(choice == 0 ? fingerprint : fingerprint >> 96) & (ulong)(places.Length - 1));
+    /// <summary>The place that is looked at in its turn: those of the first choice, then those of the second.</summary>
+    private static int NumberOf(UInt128 fingerprint, int turn, Place[] places) =>
+        (int)((ulong)(turn < Ways ? fingerprint : fingerprint >> 96) & (ulong)(places.Length - 1)) ^ turn % Ways;
 
     /// <summary>
     /// Words that are written and read one by one. Each half of the hash carries a half of the fingerprint with it, so

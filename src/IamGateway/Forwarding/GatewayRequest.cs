@@ -144,6 +144,9 @@ internal sealed partial class GatewayRequest
     /// <summary>Why it was not forwarded to its end the last time.</summary>
     public IForwarderErrorFeature? Error { get; set; }
 
+    /// <summary>Stands between the instance and the client while the body of the response comes.</summary>
+    public GatheredBody? Body { get; set; }
+
     /// <summary>The response ends the session.</summary>
     public bool LoggedOut { get; set; }
 

@@ -48,7 +48,7 @@ internal sealed class GatewayTransforms(
             StrippedHandles.Expire(http, request, rules, time.GetUtcNow());
         if (request.Decision == Decision.Stateless)
         {
-            connections.Follow(http, response, request);
+            PassOn(http, response, request);
             return ValueTask.FromResult(true);
         }
 
@@ -62,9 +62,15 @@ internal sealed class GatewayTransforms(
     {
         var leaves = request.Refusal == RefusalCode.None;
         if (leaves)
-            connections.Follow(http, response, request);
+            PassOn(http, response, request);
         witness.Issue(http, request, replica.View);
         return leaves;
+    }
+
+    private void PassOn(HttpContext http, HttpResponseMessage response, GatewayRequest request)
+    {
+        if (!connections.TryFollow(http, response, request))
+            request.Body = GatheredBody.Over(http, response);
     }
 
     private static void Trace(HttpContext http, HttpRequestMessage message, GatewayRequest request)

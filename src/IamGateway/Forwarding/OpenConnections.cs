@@ -68,12 +68,16 @@ internal sealed partial class OpenConnections : IDisposable
         return false;
     }
 
-    /// <summary>Keeps the response among the open connections while it is read, if it is of that kind.</summary>
-    public void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request)
+    /// <summary>
+    /// Keeps the response among the open connections while it is read, if it is of that kind; else false.
+    /// </summary>
+    public bool TryFollow(HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
         var isUpgraded = IsUpgraded(response);
-        if (isUpgraded || IsOfEvents(response))
-            Follow(http, response, request, isUpgraded);
+        if (!isUpgraded && !IsOfEvents(response))
+            return false;
+        Follow(http, response, request, isUpgraded);
+        return true;
     }
 
     private void Follow(HttpContext http, HttpResponseMessage response, GatewayRequest request, bool isUpgraded)

@@ -179,7 +179,7 @@ public sealed class OpenConnectionsTests : IAsyncLifetime
                 Headers = { { "Upgrade", protocol } },
             },
         };
-        _open.Follow(http, response, request);
+        Assert.True(_open.TryFollow(http, response, request));
         return await response.Content.ReadAsStreamAsync();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
@@ -99,6 +100,53 @@ public sealed class ProtocolTests
 
         Assert.Equal("data: 1", first);
         Assert.Equal("\ndata: 2\n\n", rest);
+    }
+
+    [Theory]
+    [InlineData("Http1", "1.1", false)]
+    [InlineData("Http1", "1.1", true)]
+    [InlineData("Http2", "2.0", false)]
+    [InlineData("Http2", "2.0", true)]
+    public async Task Download_InOneOrInTwoParts_ArrivesAsItIsSent(string protocols, string version, bool hasLength)
+    {
+        var bytes = new byte[300_000];
+        new Random(1).NextBytes(bytes);
+        var seen = new SemaphoreSlim(0);
+        await using var backend = await Backend.StartAsync("8.2.1", async http =>
+        {
+            var first = int.Parse(http.Request.Query["first"].ToString(), CultureInfo.InvariantCulture);
+            var length = int.Parse(http.Request.Query["length"].ToString(), CultureInfo.InvariantCulture);
+            http.Response.ContentLength = hasLength ? length : null;
+            await http.Response.Body.WriteAsync(bytes.AsMemory(0, first));
+            if (first == length)
+                return;
+            await seen.WaitAsync();
+            await http.Response.Body.WriteAsync(bytes.AsMemory(first, length - first));
+        });
+        await using var gateway = await StartAsync(backend, ("Kestrel:Endpoints:Proxy:Protocols", protocols));
+        // What is not sent at once would be sent when the server ends a connection that is not used.
+        using var client = new HttpClient
+        {
+            BaseAddress = gateway.Proxy,
+            DefaultRequestVersion = Version.Parse(version),
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        int[] lengths = [1, 2048, 2049, 4096, 5000, 16_384, 70_000, 131_072, 300_000];
+        foreach (var (first, length) in lengths.SelectMany(l => new[] { (l, l), (l / 2, l), (l - 1, l) }))
+        {
+            if (first == 0)
+                continue;
+            using var response = await client.GetAsync(
+                $"/?first={first}&length={length}", HttpCompletionOption.ResponseHeadersRead);
+            await using var body = await response.Content.ReadAsStreamAsync();
+            var got = new byte[length];
+            await body.ReadExactlyAsync(got.AsMemory(0, first)).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            if (first < length)
+                seen.Release();
+            await body.ReadExactlyAsync(got.AsMemory(first)).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Equal(bytes[..length], got);
+            Assert.Equal(0, await body.ReadAsync(new byte[1]).AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
+        }
     }
 
     [Theory]

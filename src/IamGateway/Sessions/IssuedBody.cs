@@ -17,6 +17,8 @@ internal sealed class IssuedBody(SessionRules rules, GatewayMetrics metrics)
     /// <summary>The largest body that is looked into, in bytes; a larger one is passed on unread.</summary>
     public const int MaxBytes = 64 * 1024;
 
+    private const int UsualBytes = 4 * 1024;
+
     // Linear in the page's length, whatever it holds.
     private static readonly Regex InputTag =
         new("<input[^>]*>", RegexOptions.IgnoreCase | RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
@@ -52,10 +54,12 @@ internal sealed class IssuedBody(SessionRules rules, GatewayMetrics metrics)
     private static async ValueTask<ReadOnlyMemory<byte>?> PeekAsync(
         HttpResponseMessage response, CancellationToken cancellation)
     {
-        if (response.Content.Headers.ContentLength > MaxBytes)
+        var length = response.Content.Headers.ContentLength;
+        if (length > MaxBytes)
             return null;
         var stream = await response.Content.ReadAsStreamAsync(cancellation);
-        var buffer = new ArrayBufferWriter<byte>(4 * 1024);
+        // With a place for the read that finds the end.
+        var buffer = new ArrayBufferWriter<byte>((int)(length ?? UsualBytes) + 1);
         while (buffer.WrittenCount <= MaxBytes)
         {
             var count = await stream.ReadAsync(buffer.GetMemory(), cancellation);

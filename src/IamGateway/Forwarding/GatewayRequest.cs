@@ -145,7 +145,7 @@ internal sealed partial class GatewayRequest
     public IForwarderErrorFeature? Error { get; set; }
 
     /// <summary>Stands between the instance and the client while the body of the response comes.</summary>
-    public GatheredBody? Body { get; set; }
+    public GatheredBody? Gathered { get; set; }
 
     /// <summary>The response ends the session.</summary>
     public bool LoggedOut { get; set; }

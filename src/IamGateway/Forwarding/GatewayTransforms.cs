@@ -70,7 +70,7 @@ internal sealed class GatewayTransforms(
     private void PassOn(HttpContext http, HttpResponseMessage response, GatewayRequest request)
     {
         if (!connections.TryFollow(http, response, request))
-            request.Body = GatheredBody.Over(http, response);
+            request.Gathered = GatheredBody.Over(http, response);
     }
 
     private static void Trace(HttpContext http, HttpRequestMessage message, GatewayRequest request)

@@ -47,8 +47,8 @@ internal sealed class InstanceForwarder(
     /// </summary>
     public void Conclude(HttpContext http, GatewayRequest request, ForwarderError? result)
     {
-        request.Body?.Remove(http);
-        request.Body = null;
+        request.Gathered?.Remove(http);
+        request.Gathered = null;
         request.Error = result == ForwarderError.None ? null : http.GetForwarderErrorFeature();
         if (result is not null && request.ProxiedDestination is { } instance
             && request.Cluster.Config.HealthCheck?.Passive is { Enabled: true } options)

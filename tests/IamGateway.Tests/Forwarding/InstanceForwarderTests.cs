@@ -1,6 +1,8 @@
 using System.Net;
+using IamGateway.Forwarding;
 using IamGateway.Tests.Servers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace IamGateway.Tests.Forwarding;
 
@@ -67,5 +69,20 @@ public sealed class InstanceForwarderTests
         using var answer = await client.PostAsync("/", new StringContent("12345"));
 
         Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Fact]
+    public void Conclude_TheBodyWasGathered_WhatIsWrittenNextGoesToTheClientAgain()
+    {
+        var http = new DefaultHttpContext();
+        var client = http.Features.Get<IHttpResponseBodyFeature>();
+        using var response = new HttpResponseMessage { Content = new StreamContent(new MemoryStream([1])) };
+        var request = new GatewayRequest(1) { Gathered = GatheredBody.Over(http, response) };
+        Assert.NotSame(client, http.Features.Get<IHttpResponseBodyFeature>());
+
+        new InstanceForwarder(null!, [], [], null!).Conclude(http, request, null);
+
+        Assert.Same(client, http.Features.Get<IHttpResponseBodyFeature>());
+        Assert.Null(request.Gathered);
     }
 }
